@@ -1,0 +1,78 @@
+"""What a gateway offers, and what comes out of a job's event stream."""
+
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from jobstream.domain.event import Event
+from jobstream.domain.job import Enqueued, Job, JobFilter, NewJob, Outcome
+from jobstream.errors import JobStreamError
+
+
+class Hello(Struct, frozen=True, kw_only=True):
+    """The stream is open; where the job stands now."""
+
+    status: str
+    progress: Any = None
+
+
+class Happened(Struct, frozen=True, kw_only=True):
+    """One stored event. `position` is where to go on after it."""
+
+    event: Event
+    position: str
+
+
+class Reset(Struct, frozen=True, kw_only=True):
+    """A part of the history cannot be had; the stream goes on from `position`."""
+
+    reason: str
+    position: str | None
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """Nothing more will come: the job is terminal and everything up to that was sent."""
+
+    reason: str
+
+
+StreamItem = Hello | Happened | Reset | Ended
+
+
+class StreamLost(JobStreamError):
+    """The stream broke off before its end: come back with the last position. `retry_after` in seconds, if one was told."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        """`message` says why, for people."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Gateway(Protocol):
+    """The verbs that commands need. Errors are those of `jobstream.errors`."""
+
+    @property
+    def place(self) -> str:
+        """Where it leads, for people: without passwords."""
+
+    async def enqueue(self, job: NewJob) -> Enqueued:
+        """Create a job, or find the one that its idempotency key made."""
+
+    async def get(self, job_id: str) -> Job:
+        """One job. Raises NotFound."""
+
+    async def list(self, wanted: JobFilter, *, limit: int) -> list[Job]:
+        """The newest `limit` jobs that match."""
+
+    async def cancel(self, job_id: str, *, force: bool) -> Outcome:
+        """Cancel; a running job only with `force`. Raises NotFound, Conflict."""
+
+    async def retry(self, job_id: str) -> Outcome:
+        """Make a failed or ended job due again. Raises NotFound, Conflict."""
+
+    def stream(self, job_id: str, *, after: str | None) -> AsyncIterator[StreamItem]:
+        """One connection's worth of a job's events behind `after` (None: from its beginning).
+
+        Raises StreamLost where it broke off, NotFound and the other errors where it cannot go on.
+        """

@@ -1,0 +1,237 @@
+"""How a followed job looks: a live bar on a terminal, plain lines in a pipe, JSON lines for machines."""
+
+import json
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from msgspec import Struct
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.text import Text
+
+from jobstream.cli.gateway import Ended, Happened, Hello, Reset, StreamItem
+from jobstream.cli.output import STATUS_MARKS, STATUS_STYLES, console, error_text, one_line, print_json, span
+from jobstream.domain.event import Event
+
+
+class Broken(Struct, frozen=True, kw_only=True):
+    """The connection broke off; it is made again in `again_in` seconds."""
+
+    why: str
+    again_in: float
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """How the job ended."""
+
+    status: str
+    reason: str | None
+    error: str | None
+    result: Any
+
+
+class View(Protocol):
+    """Shows what comes out of `follow`, in a `with` block that cleans up after itself."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+    def show(self, item: StreamItem | Broken) -> None:
+        """One more thing that came."""
+
+    def conclude(self, verdict: Verdict) -> None:
+        """The end."""
+
+
+def choose_view(*, as_json: bool) -> View:
+    """The view that fits to where stdout goes."""
+    if as_json:
+        return JsonLines()
+    return LiveBar() if sys.stdout.isatty() else PlainLines(console())
+
+
+class JsonLines:
+    """One stored event a line on stdout; notices about the connection go to stderr."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        return None
+
+    def show(self, item: StreamItem | Broken) -> None:
+        """Print an event; say on stderr what is none."""
+        if isinstance(item, Happened):
+            print_json(item.event)
+        elif isinstance(item, Broken | Reset):
+            print(_notice(item), file=sys.stderr, flush=True)
+
+    def conclude(self, verdict: Verdict) -> None:
+        """Nothing: the last event has said it."""
+
+
+class PlainLines:
+    """One line of words an event, for pipes, logs and terminals without cursor movement."""
+
+    def __init__(self, out: Console) -> None:
+        self._out = out
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        return None
+
+    def show(self, item: StreamItem | Broken) -> None:
+        """Print what happened, with its time."""
+        match item:
+            case Happened():
+                self._out.print(event_line(item.event))
+            case Broken() | Reset():
+                self._out.print(Text(_notice(item), style="yellow"))
+
+    def conclude(self, verdict: Verdict) -> None:
+        """Print the result of a job that is done; an error is for stderr."""
+        if verdict.status == "done":
+            self._out.print(_result_line(verdict))
+
+
+class LiveBar:
+    """One bar that moves, with what the job logs and emits above it."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.fields[status]}"),
+            BarColumn(bar_width=40),
+            TextColumn("{task.fields[count]}"),
+            TextColumn("{task.description}", markup=False),
+            console=Console(highlight=False),
+        )
+        self._task: TaskID = self._progress.add_task("", total=None, status="connecting", count="")
+        self._lines = PlainLines(self._progress.console)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._progress.stop()
+
+    def show(self, item: StreamItem | Broken) -> None:
+        """Move the bar, or print above it."""
+        match item:
+            case Hello():
+                self._show_status(item.status)
+                self._show_progress(item.progress)
+            case Happened() if item.event.type == "progress":
+                self._show_status(item.event.status)
+                self._show_progress(item.event.data)
+            case Happened():
+                self._show_status(item.event.status)
+                self._lines.show(item)
+            case Broken():
+                self._update(status=f"[yellow]reconnecting[/] ({one_line(item.why, most=60)})")
+            case Reset():
+                self._lines.show(item)
+            case Ended():
+                pass
+
+    def conclude(self, verdict: Verdict) -> None:
+        """Leave the bar as it ended, full only for a job that is done, and print the result below."""
+        task = self._progress.tasks[0]
+        total = task.total or 1
+        self._progress.update(self._task, total=total, completed=total if verdict.status == "done" else task.completed)
+        self._progress.stop()
+        self._lines.conclude(verdict)
+
+    def _show_status(self, status: str) -> None:
+        self._update(status=f"[{STATUS_STYLES.get(status, 'default')}]{STATUS_MARKS.get(status, '?')} {status}[/]")
+
+    def _show_progress(self, progress: Any) -> None:
+        if not isinstance(progress, dict):
+            return
+        total = progress.get("total")
+        self._progress.update(
+            self._task,
+            completed=progress.get("current") or 0,
+            total=total,
+            description=str(progress.get("step") or ""),
+            count=_count(progress),
+        )
+
+    def _update(self, **fields: str) -> None:
+        self._progress.update(self._task, **fields)  # type: ignore[arg-type]  # task fields, not its own parameters
+
+
+def event_line(event: Event) -> Text:
+    """One event in words: `14:03:07  progress  50/100 50 %  resizing`."""
+    describe = _DESCRIPTIONS.get(event.type, _describe_emitted)
+    return Text.assemble(
+        (event.at.astimezone().strftime("%H:%M:%S"), "dim"), "  ", f"{event.type:<9}", " ", describe(event)
+    )
+
+
+def _describe_status(event: Event) -> Text:
+    data = event.data if isinstance(event.data, dict) else {}
+    words = Text(f"{STATUS_MARKS.get(event.status, '?')} {event.status}", style=STATUS_STYLES.get(event.status, ""))
+    if event.status == "running":
+        words.append(f"  attempt {event.attempt}", style="dim")
+    if reason := data.get("reason"):
+        words.append(f"  {reason}")
+    if error := data.get("error"):
+        words.append(f"  {one_line(error_text(error), most=200)}")
+    if event.by:
+        words.append(f"  by {event.by}", style="dim")
+    return words
+
+
+def _describe_progress(event: Event) -> Text:
+    data = event.data if isinstance(event.data, dict) else {}
+    return Text(f"{_count(data)}  {data.get('step') or ''}".rstrip())
+
+
+def _describe_log(event: Event) -> Text:
+    data = event.data if isinstance(event.data, dict) else {}
+    level = str(data.get("level", "info"))
+    style = {"warning": "yellow", "error": "red"}.get(level, "")
+    return Text(f"{level}: {data.get('message', '')}", style=style)
+
+
+def _describe_emitted(event: Event) -> Text:
+    return Text(one_line(json.dumps(event.data, ensure_ascii=False), most=400))
+
+
+_DESCRIPTIONS: dict[str, Callable[[Event], Text]] = {
+    "status": _describe_status,
+    "progress": _describe_progress,
+    "log": _describe_log,
+}
+
+
+def _count(progress: dict[str, Any]) -> str:
+    current, total, eta = progress.get("current"), progress.get("total"), progress.get("eta_secs")
+    parts = [f"{current:g}/{total:g}" if total is not None and current is not None else f"{current or 0:g}"]
+    if (percent := progress.get("percent")) is not None:
+        parts.append(f"{percent:.0f} %")
+    if eta:
+        parts.append(f"{span(eta)} left")
+    return "  ".join(parts)
+
+
+def _notice(item: Broken | Reset) -> str:
+    if isinstance(item, Broken):
+        return f"connection lost ({item.why}); going on from the last event in {item.again_in:.1f} s"
+    return f"a part of the history cannot be had ({item.reason}); going on from now"
+
+
+def _result_line(verdict: Verdict) -> Text:
+    text = Text("● done", style="green")
+    if verdict.result is not None:
+        text.append("  " + json.dumps(verdict.result, ensure_ascii=False), style="default")
+    return text
