@@ -17,16 +17,19 @@ _EMITTED = re.compile(r"[a-z][a-z0-9_.-]{0,63}\Z")
 
 
 class Event(Struct, frozen=True, kw_only=True):
-    """One stored event, exactly the JSON of its `data:` line. `status` is the job's after it."""
+    """One stored event, exactly the JSON of its `data:` line. `status` is the job's after it.
+
+    What belongs to a job is None in an event of a pipeline.
+    """
 
     id: int
-    job_id: str
+    job_id: str | None
     type: str
-    status: str
-    attempt: int
+    status: str | None
+    attempt: int | None
     at: datetime
-    queue: str
-    kind: str
+    queue: str | None
+    kind: str | None
     pipeline_id: str | None
     labels: dict[str, str]
     by: str | None
@@ -40,11 +43,11 @@ class StoredEvent(Struct, frozen=True):
     """
 
     id: int
-    job_id: str
+    job_id: str | None
     type: str
-    status: str
-    queue: str
-    kind: str
+    status: str | None
+    queue: str | None
+    kind: str | None
     owner: str
     pipeline_id: str | None
     labels: dict[str, str]

@@ -1,5 +1,6 @@
 """A job as a value, in the JSON of contract §2, and what is asked of and about jobs."""
 
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
@@ -254,10 +255,10 @@ class Lease(Struct, frozen=True, kw_only=True):
     lease_until: datetime
 
 
-class ClaimedJob(Struct, frozen=True):
+class ClaimedJob(Struct, frozen=True, gc=False, eq=False):
     """A claimed job as a worker needs it: flat, `args` as JSON text for the handler's own type.
 
-    The fields' order is the select list of `LeaseStore.claim`.
+    The whole job is there too, built when `job` is first asked for: `row` and `build` are the store's.
     """
 
     id: str
@@ -266,17 +267,13 @@ class ClaimedJob(Struct, frozen=True):
     queue: str
     priority: int
     args: str
-    failures: int
-    max_attempts: int
     timeout_seconds: int | None
-    lease_until: datetime
-    owner: str
-    labels: dict[str, str]
     await_jobs: list[str] | None
-    parent_job: str | None
-    pipeline_id: str | None
-    pipeline_step: str | None
-    created_at: datetime
-    scheduled_at: datetime | None
-    deadline: datetime | None
-    traceparent: str | None
+    lease_until: datetime
+    row: Any
+    build: Callable[[Any], Job]
+
+    @property
+    def job(self) -> Job:
+        """The job as it was claimed. Built anew at each call."""
+        return self.build(self.row)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from jobstream.domain.job import ClaimedJob, Lease
-from jobstream.domain.worker import Completion, Renewal
+from jobstream.domain.job import ClaimedJob, Lease, Outcome
+from jobstream.domain.worker import Completion, Failure, Note, Release, Renewal
 from jobstream.store.pool import Database
 
 ClaimPosition = Mapping[str, tuple[int, str]]
@@ -53,13 +53,13 @@ class LeaseStore:
         raise NotImplementedError
 
     async def complete(
-        self, id: str, attempt: int, *, result: bytes | None = None, cost_usd: float | None = None
+        self, id: str, attempt: int, *, result: bytes | str | None = None, cost_usd: float | None = None
     ) -> str:
         """Ends the attempt well; `result` is JSON text. The status after. Raises LeaseLost, NotFound."""
         raise NotImplementedError
 
     async def complete_many(
-        self, ids: Sequence[str], attempts: Sequence[int], results: Sequence[bytes | None]
+        self, ids: Sequence[str], attempts: Sequence[int], results: Sequence[bytes | str | None]
     ) -> list[Completion]:
         """Ends many attempts well in one statement; one answer for each id, lost ones included.
 
@@ -77,6 +77,25 @@ class LeaseStore:
         retry_at: datetime | None = None,
     ) -> str:
         """Ends the attempt badly; `error` is text or {type, message, traceback}. The status after. Raises LeaseLost."""
+        raise NotImplementedError
+
+    async def fail_many(self, failures: Sequence[Failure]) -> list[Outcome]:
+        """Ends many attempts badly in one statement: all, or none and the first one's error is raised."""
+        raise NotImplementedError
+
+    async def release_many(self, releases: Sequence[Release]) -> list[Outcome]:
+        """Gives many jobs back in one statement: all, or none and the first one's error is raised."""
+        raise NotImplementedError
+
+    async def append(self, notes: Sequence[Note]) -> frozenset[str]:
+        """Writes many jobs' progress, logs and events in one statement, each job's in order: all or none.
+
+        The ids of those whose cancel was requested.
+        """
+        raise NotImplementedError
+
+    async def upstream(self, ids: Sequence[str]) -> dict[str, tuple[str | None, str | None]]:
+        """The awaited jobs' pipeline step and result (JSON text, None where there is none), by id."""
         raise NotImplementedError
 
     async def reject_result(self, id: str, attempt: int, error: str) -> str:

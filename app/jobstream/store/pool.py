@@ -1,31 +1,52 @@
-"""Connections: the pool, the codecs, and the one place where a SQLSTATE becomes an error."""
+"""Connections: a pool without session state, and the running of single statements."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 import asyncpg
+
+from jobstream.errors import DatabaseUnavailable
+from jobstream.store.sqlstates import is_collision, mapped_errors
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    _Base = asyncpg.Connection[asyncpg.Record]
 else:
     Connection = asyncpg.Connection
+    _Base = asyncpg.Connection
+
+T = TypeVar("T")
+
+COMMAND_SECONDS = 60.0
+"""No statement of ours is honest after that long: the network is gone."""
+
+_TRIES = 6
 
 
-@contextmanager
-def mapped_errors() -> Iterator[None]:
-    """Raises the driver's errors as ours, by SQLSTATE; lets all others through."""
-    raise NotImplementedError
-    yield
+class _StatelessConnection(_Base):
+    """A connection whose statements leave nothing behind in the session.
+
+    Settings are made local to their statement and listening has a connection of its own, so that the round trip by
+    which the driver clears a session at each release (measured: half of a short call) has nothing to clear.
+    """
+
+    def get_reset_query(self) -> str:
+        return ""
 
 
 class Database:
     """A pool of connections to one database with the jobstream schema."""
 
-    url: str
-    size: int
+    def __init__(self, *, url: str, size: int, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        """`url` and `size` are for others to read; see `connect`."""
+        self.url = url
+        self.size = size
+        self._pool = pool
 
     @classmethod
     @asynccontextmanager
@@ -36,19 +57,35 @@ class Database:
         size: int = 10,
         application_name: str = "jobstream",
         statement_cache: bool = True,
-    ) -> AsyncIterator["Database"]:
+    ) -> AsyncIterator[Self]:
         """A pool of at most `size` connections, opened as they are needed, closed on leaving.
 
         `statement_cache=False` behind PgBouncer in transaction mode. Raises DatabaseUnavailable if none can be had.
         """
-        raise NotImplementedError
-        yield
+        with mapped_errors():
+            pool = await asyncpg.create_pool(
+                plain_url(url),
+                min_size=1,
+                max_size=size,
+                connection_class=_StatelessConnection,
+                statement_cache_size=1024 if statement_cache else 0,
+                command_timeout=COMMAND_SECONDS,
+                server_settings={"application_name": application_name},
+            )
+        try:
+            yield cls(url=url, size=size, pool=pool)
+        finally:
+            await _close(pool)
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
-        """A connection of the pool, with the codecs set; errors inside are mapped."""
-        raise NotImplementedError
-        yield
+        """A connection of the pool; errors inside are mapped.
+
+        Values of jsonb are text on it. It must be left without session state: no LISTEN, no SET, no session locks.
+        """
+        with mapped_errors():
+            async with self._pool.acquire() as connection:
+                yield connection
 
     async def fetch(
         self, query: str, *args: Any, connection: Connection | None = None
@@ -57,18 +94,52 @@ class Database:
 
         With `connection`, on that connection and in its transaction, once.
         """
-        raise NotImplementedError
+        if connection is not None:
+            with mapped_errors():
+                return await connection.fetch(query, *args)
+        return await self._repeated(lambda: self._pool.fetch(query, *args))
 
     async def fetchrow(
         self, query: str, *args: Any, connection: Connection | None = None
     ) -> asyncpg.Record | None:
         """The first row of one statement, or None; otherwise as `fetch`."""
-        raise NotImplementedError
+        rows = await self.fetch(query, *args, connection=connection)
+        return rows[0] if rows else None
 
     async def fetchval(self, query: str, *args: Any, connection: Connection | None = None) -> Any:
         """The first column of the first row, or None; otherwise as `fetch`."""
-        raise NotImplementedError
+        row = await self.fetchrow(query, *args, connection=connection)
+        return None if row is None else row[0]
 
     async def ping(self) -> None:
         """Returns if the database answers. Raises DatabaseUnavailable."""
-        raise NotImplementedError
+        await self.fetchval("select 1")
+
+    async def _repeated(self, run: Callable[[], Awaitable[T]]) -> T:
+        with mapped_errors():
+            for tries in range(1, _TRIES):
+                try:
+                    return await run()
+                except asyncpg.PostgresError as error:
+                    if not is_collision(error):
+                        raise
+                # Rivals that met once meet again unless they part by chance.
+                await asyncio.sleep(random.uniform(0, 0.005 * 2**tries))
+            return await run()
+
+
+def plain_url(url: str) -> str:
+    """The URL without the driver's name that SQLAlchemy puts into the scheme."""
+    scheme, rest = url.split("://", 1)
+    return f"{scheme.partition('+')[0]}://{rest}"
+
+
+async def _close(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    try:
+        async with asyncio.timeout(5):
+            await pool.close()
+    except (TimeoutError, OSError, asyncpg.PostgresError, DatabaseUnavailable):
+        pool.terminate()
+    except BaseException:
+        pool.terminate()
+        raise
