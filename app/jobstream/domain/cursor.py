@@ -26,7 +26,7 @@ _MAX_RUNNING: Final = 100_000
 _TOKEN = re.compile(r"[A-Za-z0-9._-]{1,128}\Z")
 _EPOCH = re.compile(r"[A-Za-z0-9_-]{1,24}\Z")
 _NAME = re.compile(r"[A-Za-z0-9_-]{16}\Z")
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}\Z")
+_NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,18})\Z")
 
 
 class BadToken(InvalidArgument):

@@ -4,8 +4,9 @@ jsonb refuses NUL characters and lone surrogates, and JSON has no NaN; each is f
 anything is sent.
 """
 
+import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -45,8 +46,24 @@ def decode_payload(text: bytes | str, type: Any = Any) -> Any:
 
 
 def find_unstorable(value: Any) -> tuple[str, str] | None:
-    """A JSON pointer to the first thing that jsonb or JSON cannot hold, and what it is; None if all is well."""
-    return next(_unstorable(value, ""), None)
+    """A JSON pointer to something that jsonb or JSON cannot hold, and what it is; None if all is well."""
+    # A stack of our own: what arrives may be nested deeper than Python recurses.
+    left = [("", value)]
+    while left:
+        pointer, item = left.pop()
+        if isinstance(item, msgspec.Raw):
+            item = msgspec.json.decode(item)
+        if isinstance(item, str):
+            fault = _text_fault(item)
+        elif isinstance(item, float):
+            fault = None if math.isfinite(item) else "a number that is not finite"
+        else:
+            children = _children(item)
+            fault = next(filter(None, (_text_fault(name) for name, _ in children)), None)
+            left += [(f"{pointer}/{_escaped(name)}", child) for name, child in reversed(children)]
+        if fault is not None:
+            return pointer, fault
+    return None
 
 
 def _refuse_unstorable(value: Any, field: str) -> None:
@@ -62,38 +79,32 @@ def _encode_with_models(value: Any, field: str, error: Exception) -> bytes:
     dump = getattr(value, "model_dump_json", None)  # pydantic, without importing it
     if dump is not None:
         return bytes(dump(), "utf-8")
-    _refuse_unstorable(value, field)
+    if not isinstance(error, RecursionError):  # else it may hold itself, and no walk would end
+        _refuse_unstorable(value, field)
     raise InvalidArgument(
         f"{field} cannot be written as JSON: {error}", detail=ErrorDetail(field=field)
     ) from error
 
 
-def _unstorable(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield from _unstorable_text(value, pointer)
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            yield pointer, "a number that is not finite"
-    elif isinstance(value, msgspec.Raw):
-        yield from _unstorable(msgspec.json.decode(value), pointer)
-    elif isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from _unstorable_text(str(name), pointer)
-            yield from _unstorable(item, f"{pointer}/{_escaped(str(name))}")
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from _unstorable(item, f"{pointer}/{index}")
-    elif isinstance(value, msgspec.Struct):
-        yield from _unstorable(msgspec.structs.asdict(value), pointer)
-    elif hasattr(value, "__dataclass_fields__"):
-        yield from _unstorable({name: getattr(value, name) for name in value.__dataclass_fields__}, pointer)
+def _children(value: Any) -> list[tuple[str, Any]]:
+    match value:
+        case Mapping():
+            return [(str(name), item) for name, item in value.items()]
+        case list() | tuple():
+            return [(str(index), item) for index, item in enumerate(value)]
+        case msgspec.Struct():
+            return list(msgspec.structs.asdict(value).items())
+        case _ if dataclasses.is_dataclass(value):
+            return [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
+    return []
 
 
-def _unstorable_text(text: str, pointer: str) -> Iterator[tuple[str, str]]:
+def _text_fault(text: str) -> str | None:
     if "\0" in text:
-        yield pointer, "a NUL character"
+        return "a NUL character"
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        yield pointer, "a lone surrogate"
+        return "a lone surrogate"
+    return None
 
 
 def _escaped(name: str) -> str:

@@ -13,20 +13,21 @@ from jobstream.domain.worker import Completion
 from jobstream.store.pool import Database
 
 _APPEND = """
-select i.id
+select i.id, i.verb, case i.verb
+    when 'progress' then jobstream.report_progress(
+        i.id, i.attempt, i.current::numeric, i.total::numeric, i.name
+    )
+    when 'log' then jobstream.log(i.id, i.attempt, i.body, i.name) is null
+    else jobstream.emit(i.id, i.attempt, i.name, i.data::jsonb) is null
+end as cancel_requested
 from (
     select n.*
     from unnest(
-        $1::text[], $2::int[], $3::text[], $4::numeric[], $5::numeric[], $6::text[], $7::text[], $8::text[]
+        $1::text[], $2::int[], $3::text[], $4::float8[], $5::float8[], $6::text[], $7::text[], $8::text[]
     ) with ordinality as n (id, attempt, verb, current, total, name, body, data, ordinal)
     order by n.id, n.ordinal
     offset 0
 ) as i
-where case i.verb
-    when 'progress' then jobstream.report_progress(i.id, i.attempt, i.current, i.total, i.name)
-    when 'log' then jobstream.log(i.id, i.attempt, i.body, i.name) is null and false
-    else jobstream.emit(i.id, i.attempt, i.name, i.data::jsonb) is null and false
-end
 """
 
 _FAIL = """
@@ -124,7 +125,7 @@ class ReportStore:
             [note.body for note in notes],
             [note.data for note in notes],
         )
-        return {row["id"] for row in rows}
+        return {row["id"] for row in rows if row["verb"] == "progress" and row["cancel_requested"]}
 
     async def fail_many(self, failures: Sequence[Failure]) -> list[Completion]:
         """Ends the attempts badly. Raises LeaseLost or InvalidArgument for one of them, and then none has ended."""

@@ -39,6 +39,7 @@ _BY_CLASS: Final[dict[str, type[JobStreamError]]] = {
     "08": errors.DatabaseUnavailable,
     "22": errors.InvalidArgument,
     "53": errors.DatabaseUnavailable,
+    "54": errors.InvalidArgument,  # nested too deep, or too large for jsonb
     "57": errors.DatabaseUnavailable,
 }
 
