@@ -25,6 +25,7 @@ class Label(click.ParamType):
 
 
 @click.command(
+    "enqueue",
     epilog=examples(
         "jobstream enqueue greet --args '{\"name\": \"Ada\"}' --follow",
         "jobstream enqueue thumbnail --args @photo.json --queue images --key photo-4711",

@@ -11,7 +11,7 @@ from jobstream.cli.options import Span, as_async, examples, json_option
 from jobstream.domain.job import Job, JobFilter, Outcome, Status
 
 
-@click.group()
+@click.group("jobs")
 def command() -> None:
     """List, show, cancel and retry jobs."""
 

@@ -31,7 +31,15 @@ class LazyGroup(click.RichGroup):
         return command
 
 
+@click.rich_config(
+    help_config=click.RichHelpConfiguration(
+        command_groups={"jobstream": [{"name": name, "commands": list(names)} for name, names in SECTIONS.items()]},
+        text_paragraph_linebreaks="\n\n",
+        max_width=110,
+    )
+)
 @click.group(
+    "jobstream",
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Settings are environment variables: JOBSTREAM_DATABASE_URL names the database; JOBSTREAM_URL and "

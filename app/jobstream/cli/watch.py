@@ -6,6 +6,7 @@ from jobstream.cli.options import as_async, examples, json_option
 
 
 @click.command(
+    "watch",
     epilog=examples(
         "jobstream watch 01JD3M8K2V7Q9X0W5R4T6Y8B1C",
         "jobstream watch 01JD3M8K2V7Q9X0W5R4T6Y8B1C --json | jq .data",

@@ -9,7 +9,7 @@ import httpx
 import msgspec
 from httpx_sse import EventSource, ServerSentEvent, SSEError
 
-from jobstream.cli.exits import CommandFailed, UsageFault
+from jobstream.cli.exits import CommandFailed
 from jobstream.cli.gateway.base import Ended, Happened, Hello, Reset, StreamItem, StreamLost
 from jobstream.cli.gateway.problems import error_of
 from jobstream.domain.event import Event
@@ -34,13 +34,8 @@ class HttpGateway:
     """Speaks to one server; use as `async with`."""
 
     def __init__(self, url: str, *, token: str | None) -> None:
-        """`url` with scheme and host, and a path where the server sits below one."""
-        try:
-            base = httpx.URL(url)
-        except httpx.InvalidURL as error:
-            raise UsageFault(f"JOBSTREAM_URL is no address: {error}") from error
-        if base.scheme not in ("http", "https") or not base.host:
-            raise UsageFault(f"JOBSTREAM_URL must begin with http:// or https://, not {url!r}")
+        """`url` as settings have checked it; with a path where the server sits below one."""
+        base = httpx.URL(url)
         headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         self._client = httpx.AsyncClient(base_url=base, headers=headers, timeout=ANSWER_WITHIN)
         self._place = str(base.copy_with(username=None, password=None))

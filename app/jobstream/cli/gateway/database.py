@@ -1,0 +1,123 @@
+"""The gateway straight to the database, for whoever may connect to it."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from jobstream.cli.gateway.base import Ended, Happened, Hello, StreamItem, StreamLost
+from jobstream.domain.event import Event
+from jobstream.domain.job import TERMINAL, Enqueued, Job, JobFilter, NewJob, Outcome
+from jobstream.errors import DatabaseUnavailable
+from jobstream.store.events import EventStore
+from jobstream.store.jobs import JobStore
+from jobstream.store.pool import Database
+
+APPLICATION_NAME = "jobstream cli"
+BRISK, CALM, BRISK_FOR = 0.03, 0.25, 1.0
+"""Seconds between two looks: soon again for a second after an event, then as slowly as a server's own backstop."""
+UNSEEN_CHECK = 5.0
+MOST_A_PAGE = 200
+
+
+class DatabaseGateway:
+    """Speaks to the functions and tables of one database."""
+
+    def __init__(self, database: Database) -> None:
+        """`database` stays the caller's."""
+        self._jobs = JobStore(database)
+        self._events = EventStore(database)
+        self._place = without_password(database.url)
+
+    @property
+    def place(self) -> str:
+        """The database's URL without its password."""
+        return self._place
+
+    async def enqueue(self, job: NewJob) -> Enqueued:
+        """Create a job, or find the one that its idempotency key made."""
+        return await self._jobs.enqueue(job)
+
+    async def get(self, job_id: str) -> Job:
+        """One job. Raises NotFound."""
+        return await self._jobs.get(job_id)
+
+    async def list(self, wanted: JobFilter, *, limit: int) -> list[Job]:
+        """The newest `limit` jobs that match, page by page."""
+        jobs: list[Job] = []
+        cursor: str | None = None
+        while len(jobs) < limit:
+            page = await self._jobs.list(wanted, cursor=cursor, limit=min(limit - len(jobs), MOST_A_PAGE))
+            jobs += page.items
+            if (cursor := page.next_cursor) is None:
+                break
+        return jobs[:limit]
+
+    async def cancel(self, job_id: str, *, force: bool) -> Outcome:
+        """Cancel; a running job only with `force`. Raises NotFound, Conflict."""
+        return await self._jobs.cancel(job_id, force=force)
+
+    async def retry(self, job_id: str) -> Outcome:
+        """Make a failed or ended job due again. Raises NotFound, Conflict."""
+        return await self._jobs.retry(job_id)
+
+    async def stream(self, job_id: str, *, after: str | None) -> AsyncIterator[StreamItem]:
+        """The job's events from the table, looked at again and again until its end."""
+        try:
+            job = await self._jobs.get(job_id)
+            yield Hello(status=job.status, progress=job.lifecycle.progress)
+            position, ended = int(after or 0), False
+            looks = _Looks()
+            while not ended:
+                # The row first: were the job revived between the two, its events would say so.
+                ended = looks.should_ask and (await self._jobs.get(job_id)).status in TERMINAL
+                stored = await self._events.job_events(job_id, after=position)
+                for one in stored:
+                    position = one.id
+                    yield Happened(event=msgspec.json.decode(one.json, type=Event), position=str(one.id))
+                ended = ended and not stored
+                if not ended:
+                    await asyncio.sleep(looks.pause_after([one.status for one in stored]))
+            yield Ended(reason="ended")
+        except DatabaseUnavailable as error:
+            raise StreamLost(str(error)) from error
+
+
+class _Looks:
+    """How long to wait until the next look at a job's events, and whether its row is worth one too."""
+
+    def __init__(self) -> None:
+        now = time.monotonic()
+        self.should_ask = False
+        self._terminal = False
+        self._last_found = now
+        self._last_asked = now
+
+    def pause_after(self, statuses: list[str]) -> float:
+        """Seconds until the next look, after one that found events with these statuses."""
+        now = time.monotonic()
+        if statuses:
+            self._last_found = now
+            self._terminal = statuses[-1] in TERMINAL
+        self.should_ask = self._terminal or now - self._last_asked >= UNSEEN_CHECK
+        if self.should_ask:
+            self._last_asked = now
+        if self._terminal and statuses:
+            return 0.0
+        return BRISK if now - self._last_found < BRISK_FOR else CALM
+
+
+def without_password(url: str) -> str:
+    """The URL for eyes: its password replaced."""
+    hidden = re.sub(r"(://[^:/@]+):[^@/]*@", r"\1:***@", url)
+    return re.sub(r"([?&]password=)[^&]*", r"\1***", hidden)
+
+
+@asynccontextmanager
+async def open_database(url: str) -> AsyncIterator[Database]:
+    """Connections enough for one command. Raises DatabaseUnavailable."""
+    async with Database.connect(url, size=2, application_name=APPLICATION_NAME) as database:
+        yield database
