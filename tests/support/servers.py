@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from jobstream.embedded import EmbeddedServer, find_binaries
-from jobstream.embedded.postmaster import read_pid, read_postmaster
+from jobstream.embedded.postmaster import read_postmaster
 from tests.support.waiting import eventually_sync
 
 BASE = Path(tempfile.gettempdir()) / f"jobstream-tests-{os.geteuid()}"
@@ -75,4 +75,4 @@ def _end_server(data: Path) -> None:
     server = read_postmaster(data)
     if server is not None:
         os.kill(server.pid, signal.SIGQUIT)
-        eventually_sync(lambda: read_pid(data) is None or read_postmaster(data) is None, 30)
+        eventually_sync(lambda: read_postmaster(data) is None, 30)

@@ -16,17 +16,20 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from jobstream.embedded.account import Account, server_account
 from jobstream.embedded.binaries import Binaries, installation
 from jobstream.embedded.errors import EmbeddedPostgresError
-from jobstream.embedded.postmaster import Postmaster, is_alive, is_postmaster, read_pid, settled
+from jobstream.embedded.postmaster import POLL_SECONDS, Postmaster, is_alive, is_postmaster, read_pid, settled
 
 SUPERUSER = "postgres"
 START_SECONDS = 600  # crash recovery reads back up to max_wal_size and more; giving up early helps nobody
 STOP_SECONDS = 120
+ORPHANS_SECONDS = 60
+INTERRUPTED_SECONDS = 5  # Ctrl-C during a start: wait this long for the server to appear, then stop it
 LOG_BYTES = 16 * 1024 * 1024
 SOCKET_PATH_BYTES = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 
@@ -104,12 +107,18 @@ class Cluster:
         """Start the server and wait until it takes connections."""
         port = self._tcp_port() if tcp else 5432
         self._configure(port=port, tcp=tcp)
-        self._forget_stranger()
+        for lock in (self.data / "postmaster.pid", *self._socket_folder(port).glob(".s.PGSQL.*.lock")):
+            self._forget_stranger(lock)
         self._rotate_log()
         try:
-            self._run("pg_ctl", "start", "-w", "-t", str(START_SECONDS), "-D", self.data, "-l", self.log)
+            self._pg_ctl_start()
+        except EmbeddedPostgresError:
+            # Where our predecessor was killed at this point, its server may have come up before ours.
+            if (server := self.running()) is None:
+                raise
+            return server
         except BaseException:
-            if settled(self.data, 1) is not None:
+            if settled(self.data, INTERRUPTED_SECONDS) is not None:
                 self.stop(mode="immediate")
             raise
         server = self.running()
@@ -137,10 +146,13 @@ class Cluster:
             raise EmbeddedPostgresError(f"could not make the database {name!r}: {error.stderr}") from error
 
     def _initialize(self) -> None:
-        """Run initdb into a folder beside, so that an interrupted one is never taken for a finished one."""
-        fresh = self.folder / "data.new"
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(mode=0o700)
+        """Run initdb into a folder beside, so that an interrupted one is never taken for a finished one.
+
+        Each time under another name: where our predecessor was killed, its initdb may still be at work.
+        """
+        for left in self.folder.glob("data.new-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        fresh = Path(tempfile.mkdtemp(prefix="data.new-", dir=self.folder))
         self._hand_over(fresh)
         modern = self._binaries.major >= 17
         locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if modern else []
@@ -199,11 +211,26 @@ class Cluster:
                 return port
         raise EmbeddedPostgresError("no free TCP port on 127.0.0.1")
 
-    def _forget_stranger(self) -> None:
-        """Drop a lock file whose process id now belongs to another program: PostgreSQL would refuse to start."""
-        pid = read_pid(self.data)
+    def _pg_ctl_start(self) -> None:
+        """Start; where processes of a killed server still hold its memory, wait for their end."""
+        deadline = time.monotonic() + ORPHANS_SECONDS
+        while True:
+            try:
+                self._run("pg_ctl", "start", "-w", "-t", str(START_SECONDS), "-D", self.data, "-l", self.log)
+            except EmbeddedPostgresError as error:
+                if "pre-existing shared memory block" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_SECONDS)
+            else:
+                return
+
+    def _forget_stranger(self, lock: Path) -> None:
+        """Drop a lock file whose process id is now that of another program, or of one that ended and that nobody
+        has asked for, as in a container without init: PostgreSQL would refuse to start.
+        """
+        pid = read_pid(lock)
         if pid is not None and is_alive(pid) and not is_postmaster(pid, self.data):
-            (self.data / "postmaster.pid").unlink(missing_ok=True)
+            lock.unlink(missing_ok=True)
 
     def _rotate_log(self) -> None:
         if self.log.exists() and self.log.stat().st_size > LOG_BYTES:

@@ -27,7 +27,7 @@ class Postmaster(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_postmaster(data: Path) -> Postmaster | None:
     """Return the live server of `data`; None where there is no file, an unfinished one or one left behind."""
-    pid = read_pid(data)
+    pid = read_pid(data / "postmaster.pid")
     if pid is None or not is_postmaster(pid, data):
         return None
     try:
@@ -55,10 +55,10 @@ def settled(data: Path, timeout: float) -> Postmaster | None:
         time.sleep(POLL_SECONDS)
 
 
-def read_pid(data: Path) -> int | None:
-    """Return the process id that the file names, alive or not."""
+def read_pid(lock: Path) -> int | None:
+    """Return the process id that a lock file names, alive or not."""
     try:
-        first = (data / "postmaster.pid").read_text().partition("\n")[0]
+        first = lock.read_text().partition("\n")[0]
     except FileNotFoundError:
         return None
     return int(first) if first.strip().isdigit() else None
