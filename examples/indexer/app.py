@@ -8,14 +8,16 @@ awaits them all, however they end, and adds up what they found.
 
 import asyncio
 from collections import Counter
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
-from examples.indexer.files import FileFacts, list_files, read_facts
 
-from jobstream import Discard, JobContext, JobStream
+from examples.indexer.files import FileFacts, list_files, read_facts
+from jobstream import Backoff, Discard, JobContext, JobHandle, JobStream
 
 ENQUEUED_AT_ONCE = 100
+LONGEST_LABEL = 128
 
 app = JobStream()
 
@@ -69,6 +71,7 @@ async def index_folder(ctx: JobContext, folder: Folder) -> Listing:
         idempotency_key=f"{ctx.job.id}/report",
         await_jobs=file_jobs,
         await_for="ended",
+        labels=ctx.job.spec.labels,
         parent_job=ctx.job.id,
     )
     return Listing(files=len(file_jobs), report=report.id)
@@ -77,27 +80,30 @@ async def index_folder(ctx: JobContext, folder: Folder) -> Listing:
 async def _enqueue_files(ctx: JobContext, paths: list[Path]) -> list[str]:
     """Enqueued side by side: the client gathers them into few statements."""
     async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(
-                ctx.client.enqueue(
-                    index_file, str(path), idempotency_key=f"{ctx.job.id}/{path}", parent_job=ctx.job.id
-                )
-            )
-            for path in paths
-        ]
+        tasks = [group.create_task(_enqueue_file(ctx, path)) for path in paths]
     return [task.result().id for task in tasks]
 
 
-@app.job("index.file", queue="index", max_attempts=3, backoff={"type": "fixed", "base": 1, "jitter": 0})
+async def _enqueue_file(ctx: JobContext, path: Path) -> JobHandle[FileFacts]:
+    return await ctx.client.enqueue(
+        index_file,
+        str(path),
+        idempotency_key=f"{ctx.job.id}/{sha256(bytes(path)).hexdigest()}",
+        labels={**ctx.job.spec.labels, "file": str(path)[-LONGEST_LABEL:]},
+        parent_job=ctx.job.id,
+    )
+
+
+@app.job("index.file", queue="index", max_attempts=3, backoff=Backoff(type="fixed", base=1, jitter=0))
 def index_file(ctx: JobContext, path: str) -> FileFacts:
-    """Read one file. A plain function: it runs in a thread, and what it raises is a failed attempt, retried a second later."""
+    """Read one file. A plain function runs in a thread; what it raises is a failed attempt, retried a second later."""
     return read_facts(Path(path))
 
 
 @app.job("index.report", queue="index")
 async def write_report(ctx: JobContext) -> Report:
     """Add up the results of the awaited jobs; those that ended otherwise than done have none and count as unread."""
-    awaited = ctx.job.await_jobs or []
+    awaited = ctx.job.scheduling.await_jobs or []
     results = (ctx.upstream.get(job_id) for job_id in awaited)
     read = [msgspec.convert(result, FileFacts) for result in results if result is not None]
     types = Counter(facts.type for facts in read)

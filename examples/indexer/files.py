@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -29,25 +30,27 @@ class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def list_files(folder: Path, *, most: int) -> list[Path]:
-    """Up to `most` regular files and links below `folder`, sorted; hidden folders and caches are left out.
+    """Up to `most` regular files and links below `folder`; hidden folders and caches are left out.
 
     Links to folders are not followed. A link that leads nowhere is listed: that it cannot be read is for its job to say.
+    Names that are no text are left out: JSON could not hold them.
     """
-    found: list[Path] = []
-    for path in _walk(folder):
-        if len(found) == most:
-            break
-        found.append(path)
-    return sorted(found)
+    return list(islice(_walk(folder), most))
 
 
 def _walk(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in SKIPPED_FOLDERS)
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and name not in SKIPPED_FOLDERS
+        )
         for name in sorted(names):
             path = Path(parent, name)
-            if _is_worth_a_job(path):
+            if _is_text(name) and _is_worth_a_job(path):
                 yield path
+
+
+def _is_text(name: str) -> bool:
+    return name.isprintable()
 
 
 def _is_worth_a_job(path: Path) -> bool:

@@ -5,16 +5,18 @@ from typing import Any
 
 import rich_click as click
 
-from jobstream.cli.options import JsonValue, Span, as_async, examples, json_option
+from jobstream.cli.options import JsonValue, ParamType, Span, as_async, examples, json_option
 from jobstream.domain.job import Enqueued, NewJob
 
 
-class Label(click.ParamType):
+class Label(ParamType[tuple[str, str]]):
     """A label: a name and a value with `=` between them."""
 
     name = "NAME=VALUE"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
         """Name and value."""
         if isinstance(value, tuple):
             return value
@@ -27,18 +29,24 @@ class Label(click.ParamType):
 @click.command(
     "enqueue",
     epilog=examples(
-        "jobstream enqueue greet --args '{\"name\": \"Ada\"}' --follow",
+        'jobstream enqueue greet --args \'{"name": "Ada"}\' --follow',
         "jobstream enqueue thumbnail --args @photo.json --queue images --key photo-4711",
         "jobstream enqueue nightly --delay 2h --json | jq -r .id",
-    )
+    ),
 )
 @click.argument("kind")
-@click.option("--args", "args", type=JsonValue(), default=None, help="What the job is given; `@FILE` or `-` to read it.")
+@click.option(
+    "--args", "args", type=JsonValue(), default=None, help="What the job is given; `@FILE` or `-` to read it."
+)
 @click.option("--queue", default="default", show_default=True, help="The queue it goes to.")
-@click.option("--key", help="Idempotency key: the same key again finds the same job instead of making another.")
+@click.option(
+    "--key", help="Idempotency key: the same key again finds the same job instead of making another."
+)
 @click.option("--delay", type=Span(), help="Not before that long from now: 90, 90s, 5m, 2h, 1d.")
 @click.option("--priority", type=int, default=0, show_default=True, help="A smaller number goes first.")
-@click.option("--max-attempts", type=click.IntRange(min=1), default=3, show_default=True, help="Failures that end it.")
+@click.option(
+    "--max-attempts", type=click.IntRange(min=1), default=3, show_default=True, help="Failures that end it."
+)
 @click.option("--label", "labels", type=Label(), multiple=True, help="May be given several times.")
 @click.option("--follow", is_flag=True, help="Watch it until it ends; the exit code tells how.")
 @json_option

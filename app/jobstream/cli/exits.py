@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-import rich_click as click
+import click
 
 from jobstream.errors import JobStreamError, SettingsError
 

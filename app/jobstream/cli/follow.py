@@ -6,7 +6,7 @@ was shown, for as long as it takes. What an end means is decided here, how thing
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from msgspec import Struct
@@ -36,7 +36,7 @@ class _Pauses:
         return pause
 
 
-async def follow(gateway: Gateway, job_id: str) -> AsyncIterator[StreamItem | Broken]:
+async def follow(gateway: Gateway, job_id: str) -> AsyncGenerator[StreamItem | Broken, None]:
     """All of the job's events from the beginning to `Ended`. The first connection must succeed, later ones may fail."""
     position: str | None = None
     connected = False
@@ -74,7 +74,7 @@ class _Course(Struct):
                 self.status = item.status
             case Happened() if item.event.type == "status":
                 data = item.event.data if isinstance(item.event.data, dict) else {}
-                self.status = item.event.status
+                self.status = item.event.status or self.status
                 self.reason = data.get("reason")
                 self.error = error_text(data.get("error")) or self.error
                 self.result = data.get("result")
@@ -102,5 +102,8 @@ async def _verdict(gateway: Gateway, job_id: str, course: _Course) -> Verdict:
         return Verdict(status=course.status, reason=course.reason, error=course.error, result=course.result)
     job = await gateway.get(job_id)
     return Verdict(
-        status=job.status, reason=job.lifecycle.reason, error=job.retry.last_error, result=job.lifecycle.result
+        status=job.status,
+        reason=job.lifecycle.reason,
+        error=job.retry.last_error,
+        result=job.lifecycle.result,
     )

@@ -24,15 +24,24 @@ def command() -> None:
         "jobstream jobs list --status failed --json | jq -r '.[].id'",
     ),
 )
-@click.option("--status", multiple=True, type=click.Choice([status.value for status in Status]), help="Repeat for or.")
+@click.option(
+    "--status", multiple=True, type=click.Choice([status.value for status in Status]), help="Repeat for or."
+)
 @click.option("--kind", multiple=True, help="Repeat for or.")
 @click.option("--queue", multiple=True, help="Repeat for or.")
 @click.option("--since", type=Span(), help="Created within that long: 90s, 5m, 2h, 7d.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many at most.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many at most."
+)
 @json_option
 @as_async
 async def list_jobs(
-    status: tuple[str, ...], kind: tuple[str, ...], queue: tuple[str, ...], since: float | None, limit: int, as_json: bool
+    status: tuple[str, ...],
+    kind: tuple[str, ...],
+    queue: tuple[str, ...],
+    since: float | None,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """List jobs, the newest first."""
     from jobstream.cli.gateway import open_gateway
@@ -153,7 +162,10 @@ def _fields(job: Job) -> Iterable[tuple[str, str | Text | None]]:
     yield "result", None if life.result is None else _json(life.result)
     yield "progress", None if life.progress is None else _json(life.progress)
     yield "last error", retry.last_error
-    yield "attempts", f"{retry.attempt} claimed, {retry.failures} of {retry.max_attempts} failures, {retry.crashes} crashes"
+    yield (
+        "attempts",
+        f"{retry.attempt} claimed, {retry.failures} of {retry.max_attempts} failures, {retry.crashes} crashes",
+    )
     yield "created", f"{when(life.created_at)}  ({ago(life.created_at)} ago)"
     yield "started", when(life.started_at)
     yield "completed", when(life.completed_at)

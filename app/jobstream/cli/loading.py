@@ -31,7 +31,9 @@ def _import(module_name: str) -> object:
         return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is not None and (module_name + ".").startswith(error.name + "."):
-            raise UsageFault(f"there is no module {module_name!r} here or among the installed ones") from error
+            raise UsageFault(
+                f"there is no module {module_name!r} here or among the installed ones"
+            ) from error
         raise _at_fault(module_name, error) from error
     except Exception as error:
         raise _at_fault(module_name, error) from error
@@ -39,7 +41,9 @@ def _import(module_name: str) -> object:
 
 def _at_fault(module_name: str, error: Exception) -> UsageFault:
     """Where in the user's own code the import broke."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename
+    ]
     place = f" ({frames[-1].filename}:{frames[-1].lineno})" if len(frames) > 2 else ""
     if isinstance(error, SyntaxError):
         place = f" ({error.filename}:{error.lineno})"

@@ -31,11 +31,15 @@ class Checked(Struct, frozen=True, kw_only=True):
     epilog=examples(
         "jobstream migrate",
         "jobstream migrate --check && jobstream serve",
-        "jobstream migrate --sql | psql -v ON_ERROR_STOP=1 \"$DATABASE\"",
-    )
+        'jobstream migrate --sql | psql -v ON_ERROR_STOP=1 "$DATABASE"',
+    ),
 )
-@click.option("--sql", "print_sql", is_flag=True, help="Print the whole install as SQL instead of running it.")
-@click.option("--no-roles", is_flag=True, help="Leave out roles and grants, where this login may not make roles.")
+@click.option(
+    "--sql", "print_sql", is_flag=True, help="Print the whole install as SQL instead of running it."
+)
+@click.option(
+    "--no-roles", is_flag=True, help="Leave out roles and grants, where this login may not make roles."
+)
 @click.option("--check", is_flag=True, help="Change nothing; exit code 1 if the database must be migrated.")
 @json_option
 @as_async
@@ -80,6 +84,8 @@ async def _check(*, as_json: bool) -> None:
     if as_json:
         print_json(Checked(version=version, wanted=latest_version(), state=state))
     if state in ("missing", "behind"):
-        raise CommandFailed(f"the schema is {state}: this version needs {latest_version()}; run `jobstream migrate`")
+        raise CommandFailed(
+            f"the schema is {state}: this version needs {latest_version()}; run `jobstream migrate`"
+        )
     if not as_json:
         print(f"the schema is {state}, at version {version}")

@@ -5,12 +5,22 @@ import functools
 import re
 import sys
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import msgspec
 import rich_click as click
+
+if TYPE_CHECKING:
+    from click import ParamType as ParamType
+else:
+
+    class ParamType(click.ParamType):
+        """Generic by its value's type in newer releases of click only."""
+
+        def __class_getitem__(cls, item: object) -> type:
+            return cls
+
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -19,7 +29,7 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d)?\Z")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, None: 1}
 
 
-class Span(click.ParamType):
+class Span(ParamType[float]):
     """A length of time: seconds, or a number with ms, s, m, h or d."""
 
     name = "TIME"
@@ -34,7 +44,7 @@ class Span(click.ParamType):
         return float(found[1]) * _SECONDS[found[2]]
 
 
-class JsonValue(click.ParamType):
+class JsonValue(ParamType[Any]):
     """A JSON value, `@FILE` with one, or `-` for standard input."""
 
     name = "JSON"
@@ -57,7 +67,7 @@ def _text_of(value: str) -> str:
     return Path(value[1:]).read_text() if value.startswith("@") else value
 
 
-class Names(click.ParamType):
+class Names(ParamType[list[str]]):
     """A list of names with commas between them."""
 
     name = "NAME,…"
@@ -72,7 +82,9 @@ class Names(click.ParamType):
         return names
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON: one object, or one array for a list.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON: one object, or one array for a list."
+)
 
 
 def examples(*lines: str) -> str:
@@ -88,8 +100,3 @@ def as_async(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
         return asyncio.run(function(*args, **kwargs))
 
     return run
-
-
-def seconds(span: float | None) -> timedelta | None:
-    """A span as a timedelta."""
-    return None if span is None else timedelta(seconds=span)

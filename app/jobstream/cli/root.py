@@ -33,7 +33,9 @@ class LazyGroup(click.RichGroup):
 
 @click.rich_config(
     help_config=click.RichHelpConfiguration(
-        command_groups={"jobstream": [{"name": name, "commands": list(names)} for name, names in SECTIONS.items()]},
+        command_groups={
+            "jobstream": [{"name": name, "commands": list(names)} for name, names in SECTIONS.items()]
+        },
         text_paragraph_linebreaks="\n\n",
         max_width=110,
     )

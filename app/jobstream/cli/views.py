@@ -12,7 +12,16 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
 from jobstream.cli.gateway import Ended, Happened, Hello, Reset, StreamItem
-from jobstream.cli.output import STATUS_MARKS, STATUS_STYLES, console, error_text, one_line, print_json, span
+from jobstream.cli.output import (
+    STATUS_MARKS,
+    STATUS_STYLES,
+    console,
+    error_text,
+    one_line,
+    print_json,
+    span,
+    status_text,
+)
 from jobstream.domain.event import Event
 
 
@@ -146,12 +155,18 @@ class LiveBar:
         """Leave the bar as it ended, full only for a job that is done, and print the result below."""
         task = self._progress.tasks[0]
         total = task.total or 1
-        self._progress.update(self._task, total=total, completed=total if verdict.status == "done" else task.completed)
+        self._progress.update(
+            self._task, total=total, completed=total if verdict.status == "done" else task.completed
+        )
         self._progress.stop()
         self._lines.conclude(verdict)
 
-    def _show_status(self, status: str) -> None:
-        self._update(status=f"[{STATUS_STYLES.get(status, 'default')}]{STATUS_MARKS.get(status, '?')} {status}[/]")
+    def _show_status(self, status: str | None) -> None:
+        if status is None:
+            return
+        self._update(
+            status=f"[{STATUS_STYLES.get(status, 'default')}]{STATUS_MARKS.get(status, '?')} {status}[/]"
+        )
 
     def _show_progress(self, progress: Any) -> None:
         if not isinstance(progress, dict):
@@ -179,7 +194,7 @@ def event_line(event: Event) -> Text:
 
 def _describe_status(event: Event) -> Text:
     data = event.data if isinstance(event.data, dict) else {}
-    words = Text(f"{STATUS_MARKS.get(event.status, '?')} {event.status}", style=STATUS_STYLES.get(event.status, ""))
+    words = status_text(event.status or "")
     if event.status == "running":
         words.append(f"  attempt {event.attempt}", style="dim")
     if reason := data.get("reason"):

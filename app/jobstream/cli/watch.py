@@ -11,7 +11,7 @@ from jobstream.cli.options import as_async, examples, json_option
         "jobstream watch 01JD3M8K2V7Q9X0W5R4T6Y8B1C",
         "jobstream watch 01JD3M8K2V7Q9X0W5R4T6Y8B1C --json | jq .data",
         "JOBSTREAM_URL=https://jobs.example.com JOBSTREAM_TOKEN=jst_… jobstream watch 01JD…",
-    )
+    ),
 )
 @click.argument("job_id", metavar="ID")
 @json_option

@@ -1,6 +1,6 @@
 """What a gateway offers, and what comes out of a job's event stream."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -71,7 +71,7 @@ class Gateway(Protocol):
     async def retry(self, job_id: str) -> Outcome:
         """Make a failed or ended job due again. Raises NotFound, Conflict."""
 
-    def stream(self, job_id: str, *, after: str | None) -> AsyncIterator[StreamItem]:
+    def stream(self, job_id: str, *, after: str | None) -> AsyncGenerator[StreamItem, None]:
         """One connection's worth of a job's events behind `after` (None: from its beginning).
 
         Raises StreamLost where it broke off, NotFound and the other errors where it cannot go on.

@@ -57,5 +57,7 @@ def database_url(settings: Settings) -> str:
 def required_database_url(settings: Settings) -> str:
     """The database's URL for processes that must be told: never the embedded one. Raises UsageFault."""
     if settings.database_url is None:
-        raise UsageFault("JOBSTREAM_DATABASE_URL is not set: it names the database, as postgresql://user@host/name")
+        raise UsageFault(
+            "JOBSTREAM_DATABASE_URL is not set: it names the database, as postgresql://user@host/name"
+        )
     return settings.database_url

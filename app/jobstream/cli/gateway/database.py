@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -64,7 +64,7 @@ class DatabaseGateway:
         """Make a failed or ended job due again. Raises NotFound, Conflict."""
         return await self._jobs.retry(job_id)
 
-    async def stream(self, job_id: str, *, after: str | None) -> AsyncIterator[StreamItem]:
+    async def stream(self, job_id: str, *, after: str | None) -> AsyncGenerator[StreamItem, None]:
         """The job's events from the table, looked at again and again until its end."""
         try:
             job = await self._jobs.get(job_id)
@@ -96,7 +96,7 @@ class _Looks:
         self._last_found = now
         self._last_asked = now
 
-    def pause_after(self, statuses: list[str]) -> float:
+    def pause_after(self, statuses: Sequence[str | None]) -> float:
         """Seconds until the next look, after one that found events with these statuses."""
         now = time.monotonic()
         if statuses:

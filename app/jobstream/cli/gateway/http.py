@@ -1,8 +1,8 @@
 """The gateway over HTTP, for whoever has a token but no way to the database."""
 
 import secrets
-from collections.abc import AsyncIterator
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator
+from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -40,7 +40,7 @@ class HttpGateway:
         self._client = httpx.AsyncClient(base_url=base, headers=headers, timeout=ANSWER_WITHIN)
         self._place = str(base.copy_with(username=None, password=None))
 
-    async def __aenter__(self) -> "HttpGateway":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -68,7 +68,9 @@ class HttpGateway:
         cursor: str | None = None
         while len(jobs) < limit:
             params = _query(wanted) | {"limit": str(min(limit - len(jobs), MOST_A_PAGE))}
-            page = await self._ask("GET", "/jobs", _JobPage, params=params | ({"cursor": cursor} if cursor else {}))
+            page = await self._ask(
+                "GET", "/jobs", _JobPage, params=params | ({"cursor": cursor} if cursor else {})
+            )
             jobs += page.items
             if (cursor := page.next_cursor) is None:
                 break
@@ -82,7 +84,7 @@ class HttpGateway:
         """Make a failed or ended job due again. Raises NotFound, Conflict."""
         return await self._ask("POST", f"{_path(job_id)}/retry", Outcome, json={})
 
-    async def stream(self, job_id: str, *, after: str | None) -> AsyncIterator[StreamItem]:
+    async def stream(self, job_id: str, *, after: str | None) -> AsyncGenerator[StreamItem, None]:
         """One connection to the job's SSE stream."""
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": after} if after is not None else {})
         timeout = httpx.Timeout(ANSWER_WITHIN, read=SILENCE)
