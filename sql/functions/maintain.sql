@@ -1,0 +1,369 @@
+-- The duties that keep jobs moving, in bounded batches. A batch that fails is tried again row by row, so one bad row
+-- never blocks the rest. Rows that somebody has locked are left for the next time. Safe from anywhere, any number of
+-- callers at once. READ COMMITTED.
+
+-- Jobs whose worker was lost: back to pending at the first crash, failed for 5 to 30 s (so that suspects part) at the
+-- second, set aside at the third.
+create function jobstream.rescue_jobs(p_ids text [], p_message text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_job jobstream.jobs;
+    v_error jsonb;
+begin
+    for v_job in
+        select j.* from jobstream.jobs as j where j.id = any (p_ids) and j.status = 'running' order by j.id
+    loop
+        v_error := jobstream.error_entry(v_job, jsonb_build_object('type', 'WorkerLost', 'message', p_message));
+        if v_job.cancel_requested then
+            perform jobstream.end_attempt(v_job.id, 'rescue', 'cancelled', 'requested', null, v_error, 0, 1);
+        elsif v_job.crashes >= 2 then
+            perform jobstream.end_attempt(v_job.id, 'rescue', 'dlq', 'poison', null, v_error, 0, 1);
+        elsif v_job.crashes = 1 then
+            perform jobstream.end_attempt(
+                v_job.id, 'rescue', 'failed', null,
+                jobstream.clock() + make_interval(secs => 5 + 25 * random()), v_error, 0, 1
+            );
+        else
+            perform jobstream.end_attempt(v_job.id, 'rescue', 'pending', null, null, v_error, 0, 1);
+        end if;
+    end loop;
+end
+$$;
+
+comment on function jobstream.rescue_jobs(text [], text) is
+'Takes locked running jobs from a worker that was lost.';
+
+-- Running jobs whose cancel grace is over.
+create function jobstream.end_grace(p_ids text [])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    perform jobstream.end_attempt(
+        j.id, 'cancel', 'cancelled', 'requested', null,
+        jobstream.error_entry(
+            j, jsonb_build_object('type', 'Cancelled', 'message', 'did not stop within the grace after a cancel')
+        )
+    )
+    from jobstream.jobs as j
+    where j.id = any (p_ids) and j.status = 'running' and j.cancel_requested;
+end
+$$;
+
+comment on function jobstream.end_grace(text []) is 'Takes the lease of locked jobs that did not stop when asked.';
+
+-- Jobs past their deadline that do not run.
+create function jobstream.expire_jobs(p_ids text [])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    delete from jobstream.job_awaits as a where a.job_id = any (p_ids);
+    update jobstream.jobs as j
+    set
+        status = 'dlq',
+        reason = 'deadline',
+        hold = null,
+        completed_at = jobstream.clock(),
+        last_error = coalesce(j.last_error, 'the deadline passed')
+    where j.id = any (p_ids) and j.status in ('waiting', 'pending', 'failed');
+end
+$$;
+
+comment on function jobstream.expire_jobs(text []) is 'Sets locked jobs aside whose deadline has passed.';
+
+create function jobstream.do_duty(p_duty text, p_ids text [])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    perform jobstream.lock_jobs(p_ids);
+    case p_duty
+        when 'promote' then perform jobstream.advance_jobs(p_ids);
+        when 'rescue' then perform jobstream.rescue_jobs(p_ids, 'the lease expired');
+        when 'bury' then perform jobstream.rescue_jobs(p_ids, 'the worker is gone');
+        when 'grace' then perform jobstream.end_grace(p_ids);
+        when 'expire' then perform jobstream.expire_jobs(p_ids);
+        when 'prune', 'delete' then
+            delete from jobstream.jobs as j where j.id = any (p_ids) and jobstream.is_terminal(j.status);
+        when 'cancel' then
+            perform jobstream.cancel_held(array(
+                select j.id from jobstream.jobs as j
+                where j.id = any (p_ids) and j.status = any (jobstream.bulk_statuses('cancel'))
+            ));
+        when 'retry' then
+            perform jobstream.restart_jobs(array(
+                select j.id from jobstream.jobs as j
+                where j.id = any (p_ids) and j.status = any (jobstream.bulk_statuses('retry'))
+            ));
+    end case;
+end
+$$;
+
+comment on function jobstream.do_duty(text, text []) is 'One duty of maintenance for some jobs.';
+
+-- The same, row by row where the batch fails. Followers may be locked by others: 5 s of waiting is a failure too.
+create function jobstream.do_duty_safely(p_duty text, p_ids text [])
+returns void
+language plpgsql
+set search_path = ''
+set lock_timeout = '5s'
+as $$
+declare
+    v_id text;
+    v_message text;
+begin
+    if p_ids = '{}' then
+        return;
+    end if;
+    begin
+        perform jobstream.do_duty(p_duty, p_ids);
+        return;
+    exception
+        when others then
+            null;
+    end;
+    foreach v_id in array p_ids loop
+        begin
+            perform jobstream.do_duty(p_duty, array[v_id]);
+        exception
+            when others then
+                get stacked diagnostics v_message = message_text;
+                raise warning 'jobstream: % of job % failed: %', p_duty, v_id, v_message;
+        end;
+    end loop;
+end
+$$;
+
+comment on function jobstream.do_duty_safely(text, text []) is
+'One duty for some jobs: together, or one by one where that fails.';
+
+-- Notes which workers' advisory locks are gone, and names those gone for 3 s. A lock taken before the server's start says
+-- nothing, nor does a worker that withdrew (backend_pid null).
+create function jobstream.lost_workers()
+returns text []
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := jobstream.clock();
+begin
+    if not exists (select from jobstream.workers as w where w.backend_pid is not null) then
+        return '{}';
+    end if;
+    update jobstream.workers as w
+    set lock_lost_at = case when seen.is_held then null else v_now end
+    from (
+        select
+            k.id,
+            exists (
+                select from pg_catalog.pg_locks as l
+                where l.locktype = 'advisory'
+                    and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = current_database())
+                    and l.classid = 1785688947
+                    and l.objid = k.number::oid
+                    and l.objsubid = 2
+                    and l.granted
+            ) as is_held
+        from jobstream.workers as k
+        where k.backend_pid is not null and k.locked_at > pg_postmaster_start_time()
+        for update skip locked
+    ) as seen
+    where w.id = seen.id and seen.is_held = (w.lock_lost_at is not null);
+
+    return array(
+        select w.id
+        from jobstream.workers as w
+        where w.backend_pid is not null and w.lock_lost_at <= v_now - interval '3 s'
+    );
+end
+$$;
+
+comment on function jobstream.lost_workers() is 'Workers whose advisory lock has been gone for 3 s.';
+
+-- Answers when there is next work, null for none known; a time that is past means at once.
+create function jobstream.next_due()
+returns timestamptz
+language sql
+stable
+as $$
+    select least(
+        (select j.scheduled_at from jobstream.jobs as j where j.hold = 'time' order by j.scheduled_at limit 1),
+        (select j.lease_until from jobstream.jobs as j where j.status = 'running' order by j.lease_until limit 1),
+        (
+            select j.cancel_requested_at + interval '10 s'
+            from jobstream.jobs as j
+            where j.status = 'running' and j.cancel_requested
+            order by j.cancel_requested_at
+            limit 1
+        ),
+        (
+            select j.deadline
+            from jobstream.jobs as j
+            where j.deadline is not null and j.status in ('waiting', 'pending', 'failed')
+            order by j.deadline
+            limit 1
+        ),
+        (
+            select greatest(w.lock_lost_at + interval '3 s', jobstream.clock())
+            from jobstream.workers as w
+            where w.lock_lost_at is not null
+            order by w.lock_lost_at
+            limit 1
+        )
+    )
+$$;
+
+comment on function jobstream.next_due() is 'When maintain() next has work by the clock.';
+
+-- Terminal jobs past their queue's retention, and never before their key is 24 h old.
+create function jobstream.prunable_jobs(p_limit integer)
+returns text []
+language sql
+volatile
+as $$
+    select array(
+        select j.id
+        from (
+            select q.name, q.retention_days from jobstream.queues as q
+            union all
+            select null, 7
+        ) as keep
+        cross join (values ('done'), ('dlq'), ('cancelled')) as ended (status)
+        cross join lateral (
+            select t.id
+            from jobstream.jobs as t
+            where t.status = ended.status
+                and t.id < jobstream.id_time(
+                    jobstream.clock() - greatest(pg_catalog.make_interval(days => keep.retention_days), interval '24 h')
+                )
+                and t.completed_at < jobstream.clock() - pg_catalog.make_interval(days => keep.retention_days)
+                and case
+                    when keep.name is null
+                    then not exists (select from jobstream.queues as o where o.name = t.queue)
+                    else t.queue = keep.name
+                end
+            order by t.id
+            limit p_limit
+            for update skip locked
+        ) as j
+        limit p_limit
+    )
+$$;
+
+comment on function jobstream.prunable_jobs(integer) is
+'Ids of terminal jobs past their retention, locked.';
+
+-- The housekeeping that need not happen every second: at most once a minute over all callers.
+create function jobstream.keep_house()
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := jobstream.clock();
+    v_kept_days integer;
+    v_pruned text [];
+begin
+    update jobstream.settings as s
+    set value = extract(epoch from v_now)::text
+    where s.name = 'house_kept_at'
+        and (s.value::numeric < extract(epoch from v_now) - 60 or s.value::numeric > extract(epoch from v_now));
+    if not found then
+        return false;
+    end if;
+    v_pruned := jobstream.prunable_jobs(5000);
+    perform jobstream.do_duty_safely('prune', v_pruned);
+    select s.value::integer into v_kept_days from jobstream.settings as s where s.name = 'event_retention_days';
+    delete from jobstream.stream_snapshots as s where s.created_at < v_now - make_interval(days => v_kept_days + 1);
+    delete from jobstream.workers as w where w.seen_at < v_now - interval '1 day';
+    delete from jobstream.schedule_runs as r where r.due_at < v_now - interval '30 days';
+    delete from jobstream.tokens as t where t.expires_at < v_now - interval '30 days';
+    if cardinality(v_pruned) >= 5000 then
+        update jobstream.settings as s set value = '0' where s.name = 'house_kept_at';
+    end if;
+    if not jobstream.keep_event_days() then
+        raise notice 'jobstream: partitions of job_events wait for a lock; tried again next time';
+    end if;
+    return cardinality(v_pruned) >= 5000;
+end
+$$;
+
+comment on function jobstream.keep_house() is
+'Retention and partitions, at most once a minute; true: there is more to delete at once.';
+
+create function jobstream.maintain()
+returns timestamptz
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'maintain'
+as $$
+declare
+    v_batch constant integer := 1000;
+    v_now timestamptz := jobstream.clock();
+    v_lost text [];
+    v_ids text [];
+    v_is_more boolean := false;
+begin
+    v_ids := array(
+        select j.id from jobstream.jobs as j
+        where j.hold = 'time' and j.scheduled_at <= v_now
+        order by j.scheduled_at limit v_batch for update skip locked
+    );
+    v_is_more := v_is_more or cardinality(v_ids) = v_batch;
+    perform jobstream.do_duty_safely('promote', v_ids);
+
+    v_ids := array(
+        select j.id from jobstream.jobs as j
+        where j.deadline <= v_now and j.deadline is not null and j.status in ('waiting', 'pending', 'failed')
+        order by j.deadline limit v_batch for update skip locked
+    );
+    v_is_more := v_is_more or cardinality(v_ids) = v_batch;
+    perform jobstream.do_duty_safely('expire', v_ids);
+
+    v_ids := array(
+        select j.id from jobstream.jobs as j
+        where j.status = 'running' and j.cancel_requested and j.cancel_requested_at <= v_now - interval '10 s'
+        order by j.cancel_requested_at limit v_batch for update skip locked
+    );
+    v_is_more := v_is_more or cardinality(v_ids) = v_batch;
+    perform jobstream.do_duty_safely('grace', v_ids);
+
+    v_ids := array(
+        select j.id from jobstream.jobs as j
+        where j.status = 'running' and j.lease_until <= v_now
+        order by j.lease_until limit v_batch for update skip locked
+    );
+    v_is_more := v_is_more or cardinality(v_ids) = v_batch;
+    perform jobstream.do_duty_safely('rescue', v_ids);
+
+    v_lost := jobstream.lost_workers();
+    if v_lost <> '{}' then
+        v_ids := array(
+            select j.id from jobstream.jobs as j
+            where j.status = 'running' and j.worker = any (v_lost)
+            order by j.lease_until limit v_batch for update skip locked
+        );
+        v_is_more := v_is_more or cardinality(v_ids) = v_batch;
+        perform jobstream.do_duty_safely('bury', v_ids);
+        delete from jobstream.workers as w
+        where w.id = any (v_lost)
+            and not exists (select from jobstream.jobs as j where j.status = 'running' and j.worker = w.id);
+    end if;
+
+    v_is_more := jobstream.settle_jobs(v_batch) = v_batch or v_is_more;
+    v_is_more := jobstream.work_on_bulk() or v_is_more;
+    v_is_more := jobstream.keep_house() or v_is_more;
+    return case when v_is_more then v_now else jobstream.next_due() end;
+end
+$$;
+
+comment on function jobstream.maintain() is
+'Promotes what is due, rescues, expires, settles, cleans up; answers when it next has work (null: none known). Safe from anywhere, pg_cron included.';

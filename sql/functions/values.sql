@@ -1,0 +1,102 @@
+-- What values may look like: the limits of the contract, in one place for enqueue and for plain UPDATEs.
+-- Each function answers what is wrong, in words, or null.
+
+create function jobstream.name_fault(p_name text)
+returns text
+language sql
+immutable
+as $$
+    select case
+        when p_name is null then 'is missing'
+        when p_name !~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$'
+        then 'must be 1 to 128 of A-Z a-z 0-9 _ . : - and begin with a letter or digit'
+    end
+$$;
+
+comment on function jobstream.name_fault(text) is 'What is wrong with the name of a queue or kind; null: nothing.';
+
+-- pg_column_size is cheap and at most six times smaller than the text (control characters are escaped in text).
+create function jobstream.json_fault(p_json jsonb)
+returns text
+language sql
+immutable
+as $$
+    select case
+        when pg_catalog.pg_column_size(p_json) > 170000 and pg_catalog.octet_length(p_json::text) > 1048576
+        then 'is over 1 MiB'
+    end
+$$;
+
+comment on function jobstream.json_fault(jsonb) is 'What is wrong with the size of args or a result; null: nothing.';
+
+create function jobstream.labels_fault(p_labels jsonb)
+returns text
+language sql
+immutable
+as $$
+    select case
+        when p_labels is null or p_labels = '{}' then null
+        when pg_catalog.jsonb_typeof(p_labels) <> 'object' then 'must be an object'
+        when (select pg_catalog.count(*) from pg_catalog.jsonb_object_keys(p_labels)) > 32
+        then 'more than 32 labels'
+        when exists (
+            select from pg_catalog.jsonb_each(p_labels) as l
+            where pg_catalog.jsonb_typeof(l.value) <> 'string'
+                or pg_catalog.char_length(l.value #>> '{}') > 128
+                or pg_catalog.char_length(l.key) not between 1 and 128
+                or l.key ~ ':'
+        )
+        then 'names (without a colon) and values must be texts of at most 128 characters'
+    end
+$$;
+
+comment on function jobstream.labels_fault(jsonb) is 'What is wrong with labels; null: nothing.';
+
+create function jobstream.backoff_fault(p_backoff jsonb)
+returns text
+language sql
+immutable
+as $$
+    select case
+        when p_backoff is null then null
+        when pg_catalog.jsonb_typeof(p_backoff) <> 'object' then 'must be an object'
+        when exists (
+            select from pg_catalog.jsonb_each(p_backoff) as b
+            where case
+                when b.key = 'type' then b.value not in ('"exponential"', '"linear"', '"fixed"')
+                when b.key not in ('base', 'max', 'jitter') then true
+                when pg_catalog.jsonb_typeof(b.value) <> 'number' then true
+                when b.key = 'jitter' then not (b.value #>> '{}')::numeric between 0 and 1
+                else not (b.value #>> '{}')::numeric between 0 and 31536000
+            end
+        )
+        then 'takes type (exponential, linear, fixed), base and max (seconds, at most a year), jitter (0 to 1)'
+    end
+$$;
+
+comment on function jobstream.backoff_fault(jsonb) is 'What is wrong with a backoff; null: nothing.';
+
+-- The values of a job that a plain UPDATE may have changed.
+create function jobstream.check_values(p_job jobstream.jobs)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_fault text := coalesce(
+        'queue ' || jobstream.name_fault(p_job.queue),
+        'kind ' || jobstream.name_fault(p_job.kind),
+        'args ' || jobstream.json_fault(p_job.args),
+        'result ' || jobstream.json_fault(p_job.result),
+        'labels ' || jobstream.labels_fault(p_job.labels),
+        'backoff ' || jobstream.backoff_fault(p_job.backoff)
+    );
+begin
+    if v_fault is not null then
+        perform jobstream.refuse('JS400', v_fault);
+    end if;
+end
+$$;
+
+comment on function jobstream.check_values(jobstream.jobs) is
+'Refuses (JS400) values that enqueue would refuse.';

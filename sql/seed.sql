@@ -1,0 +1,2 @@
+-- The first days of events.
+select jobstream.keep_event_days();

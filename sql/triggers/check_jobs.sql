@@ -1,0 +1,123 @@
+-- Plain UPDATEs and DELETEs of people and programs: checked, and what they left open is filled in. The verbs write
+-- whole rows and are not looked at here (their changes of status are checked by record_updates).
+create function jobstream.check_update()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := jobstream.clock();
+    v_gated boolean;
+begin
+    if (new.id, new.owner, new.created_at, new.attempt, new.idempotency_key)
+        is distinct from (old.id, old.owner, old.created_at, old.attempt, old.idempotency_key)
+    then
+        perform jobstream.refuse('JS400', 'id, owner, created_at, attempt and idempotency_key cannot be changed');
+    end if;
+    perform jobstream.check_values(new);
+    if new.labels <> old.labels then
+        delete from jobstream.job_labels as l where l.job_id = old.id;
+        insert into jobstream.job_labels (name, value, job_id)
+        select l.key, l.value, old.id from jsonb_each_text(new.labels) as l;
+    end if;
+    v_gated := new.concurrency_key is not null
+        or exists (select from jobstream.job_awaits as a where a.job_id = old.id);
+
+    if new.status = old.status then
+        if new.status in ('waiting', 'failed') and (
+            new.scheduled_at is distinct from old.scheduled_at
+            or new.priority <> old.priority
+            or new.concurrency_key is distinct from old.concurrency_key
+            or new.queue <> old.queue
+        ) then
+            new.hold := 'settling';
+        elsif new.status = 'pending' and (
+            new.scheduled_at > v_now
+            or new.concurrency_key is distinct from old.concurrency_key
+            or (new.concurrency_key is not null and new.queue <> old.queue)
+        ) then
+            new.status := 'waiting';
+            new.hold := 'settling';
+        end if;
+        return new;
+    end if;
+
+    if not jobstream.may_become(old.status, new.status) or new.status = 'running'
+        or (new.status = 'dlq' and old.status <> 'running' and coalesce(new.deadline > v_now, true))
+    then
+        perform jobstream.refuse(
+            'JS409', 'a job cannot be set from ' || old.status || ' to ' || new.status || ': ' || old.id
+        );
+    end if;
+    if old.status = 'running' then
+        new.worker := null;
+        new.lease_until := null;
+        new.ended_attempt := old.attempt;
+        new.ended_verb := 'update';
+    end if;
+    new.cancel_requested := false;
+    new.cancel_requested_at := null;
+    new.hold := null;
+    if jobstream.is_terminal(new.status) then
+        new.completed_at := v_now;
+        new.reason := case
+            when new.status = 'done' then null
+            when new.reason is not null then new.reason
+            when new.status = 'dlq' and new.deadline <= v_now then 'deadline'
+            else 'requested'
+        end;
+        return new;
+    end if;
+    if jobstream.is_terminal(old.status) then
+        new.failures := 0;
+        new.crashes := 0;
+        new.result := null;
+        new.progress := null;
+        new.completed_at := null;
+        new.reason := null;
+        new.deadline := case when new.deadline > v_now then new.deadline end;
+        v_gated := new.concurrency_key is not null;
+    end if;
+    if new.status = 'failed' then
+        new.hold := 'settling';
+    elsif new.status = 'waiting' or v_gated then
+        new.status := case when old.status = 'failed' then 'failed' else 'waiting' end;
+        new.hold := 'settling';
+    elsif old.scheduled_at > v_now and new.scheduled_at is not distinct from old.scheduled_at then
+        new.scheduled_at := v_now;
+    end if;
+    return new;
+end
+$$;
+
+comment on function jobstream.check_update() is
+'Trigger: a plain UPDATE of a job is checked, and completed.';
+
+create function jobstream.check_delete()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    if not jobstream.is_terminal(old.status) then
+        perform jobstream.refuse('JS409', 'a job that is ' || old.status || ' cannot be deleted: ' || old.id);
+    end if;
+    return old;
+end
+$$;
+
+comment on function jobstream.check_delete() is 'Trigger: only ended jobs can be deleted.';
+
+create trigger check_update
+before update on jobstream.jobs
+for each row
+when (coalesce(pg_catalog.current_setting('jobstream.verb', true), '') = '')
+execute function jobstream.check_update();
+
+create trigger check_delete
+before delete on jobstream.jobs
+for each row
+when (coalesce(pg_catalog.current_setting('jobstream.verb', true), '') <> 'maintain')
+execute function jobstream.check_delete();

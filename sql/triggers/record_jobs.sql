@@ -1,0 +1,218 @@
+-- Everything that happens to jobs becomes an event here, one INSERT for a whole statement: a claim of 100 jobs costs one
+-- statement of 100 events. The job's row lock is held, so for one job the order of ids is the order of commits.
+
+-- A stream may deliver what a commit with synchronous_commit = off could still take back in a crash, and then hand its
+-- xid out again: such transactions are raised to local.
+create function jobstream.keep_events_durable()
+returns void
+language plpgsql
+volatile
+as $$
+begin
+    if pg_catalog.current_setting('synchronous_commit') = 'off' then
+        perform pg_catalog.set_config('synchronous_commit', 'local', true);
+    end if;
+end
+$$;
+
+comment on function jobstream.keep_events_durable() is
+'Raises synchronous_commit from off to local for this transaction.';
+
+-- What a status event says beside the status. A result over 8 KiB gives way to a mark.
+create function jobstream.status_data(p_from text, p_status text, p_reason text, p_result jsonb, p_error text)
+returns jsonb
+language sql
+immutable
+as $$
+    select pg_catalog.jsonb_build_object('from', p_from, 'reason', p_reason)
+        || case
+            when p_status = 'done' and pg_catalog.pg_column_size(p_result) > 1300
+                and pg_catalog.octet_length(p_result::text) > 8192
+            then '{"result_omitted": true}'::jsonb
+            when p_status = 'done' then pg_catalog.jsonb_build_object('result', p_result)
+            when p_status in ('failed', 'dlq', 'cancelled') and p_error is not null
+            then pg_catalog.jsonb_build_object('error', pg_catalog.left(p_error, 2000))
+            else '{}'::jsonb
+        end
+$$;
+
+comment on function jobstream.status_data(text, text, text, jsonb, text) is
+'The data of a status event: {from, reason, result | result_omitted | error}.';
+
+-- The status before, if the change is legal; an error otherwise.
+create function jobstream.legal_from(
+    p_id text, p_from text, p_to text, p_from_attempt integer, p_to_attempt integer
+)
+returns text
+language sql
+volatile
+as $$
+    select case
+        when not jobstream.may_become(p_from, p_to)
+        then jobstream.refuse('JS409', 'a job cannot go from ' || p_from || ' to ' || p_to || ': ' || p_id)
+        when p_to_attempt <> p_from_attempt + case when p_to = 'running' then 1 else 0 end
+        then jobstream.refuse('JS409', 'attempt counts claims and nothing else: ' || p_id)
+        else p_from
+    end
+$$;
+
+comment on function jobstream.legal_from(text, text, text, integer, integer) is
+'The status before a change, after checking the change.';
+
+create function jobstream.record_inserts()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_by text := jobstream.actor();
+begin
+    perform jobstream.keep_events_durable();
+    insert into jobstream.job_events (
+        job_id, type, status, attempt, queue, kind, owner, pipeline_id, labels, by, data
+    )
+    select
+        n.id,
+        'status',
+        n.status,
+        n.attempt,
+        n.queue,
+        n.kind,
+        n.owner,
+        n.pipeline_id,
+        n.labels,
+        v_by,
+        jobstream.status_data(null, n.status, n.reason, n.result, n.last_error)
+    from new_rows as n;
+    return null;
+end
+$$;
+
+comment on function jobstream.record_inserts() is 'Trigger: the first status event of new jobs.';
+
+-- The planner settings keep the join of old and new rows a hash join whatever it guesses of their number: a cached plan
+-- of a one-row statement would turn an UPDATE of 500,000 rows into a quadratic loop.
+create function jobstream.record_updates()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+set enable_nestloop = off
+set enable_mergejoin = off
+set enable_hashjoin = on
+as $$
+declare
+    v_by text := jobstream.actor();
+begin
+    perform jobstream.keep_events_durable();
+    insert into jobstream.job_events (
+        job_id, type, status, attempt, queue, kind, owner, pipeline_id, labels, by, data
+    )
+    select
+        n.id,
+        case when n.status <> o.status then 'status' else 'progress' end,
+        n.status,
+        n.attempt,
+        n.queue,
+        n.kind,
+        n.owner,
+        n.pipeline_id,
+        n.labels,
+        v_by,
+        case
+            when n.status <> o.status
+            then jobstream.status_data(
+                jobstream.legal_from(n.id, o.status, n.status, o.attempt, n.attempt),
+                n.status, n.reason, n.result, n.last_error
+            )
+            else n.progress
+        end
+    from new_rows as n
+    inner join old_rows as o on n.id = o.id
+    where n.status <> o.status
+        or (n.progress is distinct from o.progress and n.progress is not null);
+
+    -- The verbs of workers and of maintenance change none of these; args may be long and is not looked at for them.
+    if jobstream.verb() not in ('work', 'follow', 'maintain') then
+        insert into jobstream.job_events (
+            job_id, type, status, attempt, queue, kind, owner, pipeline_id, labels, by, data
+        )
+        select
+            n.id,
+            'updated',
+            n.status,
+            n.attempt,
+            n.queue,
+            n.kind,
+            n.owner,
+            n.pipeline_id,
+            n.labels,
+            v_by,
+            pg_catalog.jsonb_build_object('changed', changes.names)
+        from new_rows as n
+        inner join old_rows as o on n.id = o.id
+        cross join lateral (
+            select pg_catalog.array_remove(array[
+                case when n.priority <> o.priority then 'priority' end,
+                case
+                    when n.status = o.status and n.scheduled_at is distinct from o.scheduled_at then 'schedule'
+                end,
+                case when n.labels <> o.labels then 'labels' end,
+                case when n.args <> o.args then 'args' end,
+                case
+                    when n.status = o.status and n.cancel_requested and not o.cancel_requested
+                    then 'cancel_requested'
+                end
+            ], null) as names
+        ) as changes
+        where pg_catalog.cardinality(changes.names) > 0;
+    end if;
+    return null;
+end
+$$;
+
+comment on function jobstream.record_updates() is
+'Trigger: status, progress and updated events; refuses illegal changes of status.';
+
+create function jobstream.record_deletes()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_by text := jobstream.actor();
+begin
+    perform jobstream.keep_events_durable();
+    insert into jobstream.job_events (
+        job_id, type, status, attempt, queue, kind, owner, pipeline_id, labels, by
+    )
+    select o.id, 'deleted', o.status, o.attempt, o.queue, o.kind, o.owner, o.pipeline_id, o.labels, v_by
+    from old_rows as o;
+
+    delete from jobstream.job_labels as l
+    where l.job_id = any (array(select o.id from old_rows as o where o.labels <> '{}'));
+    return null;
+end
+$$;
+
+comment on function jobstream.record_deletes() is 'Trigger: deleted events; labels go with their job.';
+
+create trigger record_inserts
+after insert on jobstream.jobs
+referencing new table as new_rows
+for each statement execute function jobstream.record_inserts();
+
+-- A heartbeat changes nothing that anybody would want to see.
+create trigger record_updates
+after update on jobstream.jobs
+referencing old table as old_rows new table as new_rows
+for each statement
+when (coalesce(pg_catalog.current_setting('jobstream.silent', true), '') <> 'on')
+execute function jobstream.record_updates();
+
+create trigger record_deletes
+after delete on jobstream.jobs
+referencing old table as old_rows
+for each statement execute function jobstream.record_deletes();
