@@ -1,6 +1,7 @@
 -- The whole schema, in order: psql -f sql/install.sql, or jobstream migrate.
 -- This list is the table of contents.
 \ir schema.sql
+\ir tables/schema_version.sql
 \ir functions/clock.sql
 \ir functions/new_id.sql
 \ir functions/errors.sql

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from jobstream.schema import read_script, sql_folder
+from jobstream.schema import latest_version, read_script, sql_folder
 
 LOCK = 4_711_011
 LEAK_SECONDS = 3.0
@@ -66,6 +66,11 @@ def with_user(url: str, user: str, password: str) -> str:
 def database_name(url: str) -> str:
     """Return the database that a URL names."""
     return urlsplit(url).path.lstrip("/")
+
+
+def user_name(url: str) -> str:
+    """Return the login that a URL names."""
+    return urlsplit(url).username or ""
 
 
 class Databases:
@@ -177,6 +182,7 @@ class Databases:
         connection.execute(sql.SQL("create database {}").format(sql.Identifier(unfinished)))
         with psycopg.connect(with_database(self._url, unfinished)) as inside:
             inside.execute(read_script(sql_folder()).encode())
+            inside.execute("insert into jobstream.schema_version (version_num) values (%s)", [latest_version()])
         rename = sql.SQL("alter database {} rename to {}")
         connection.execute(rename.format(sql.Identifier(unfinished), sql.Identifier(self._template)))
 

@@ -17,8 +17,11 @@ class Logins:
         self._url = url
         self._names: list[str] = []
 
-    def __call__(self, *roles: str, name: str | None = None) -> str:
-        """Make a login that is a member of `roles` and return its URL; its name is in it."""
+    def __call__(self, *roles: str, name: str | None = None, database: str | None = None) -> str:
+        """Make a login that is a member of `roles` and return its URL; its name is in it.
+
+        `database`: the URL of another database than the test's own.
+        """
         name = name or f"jobstream_test_{secrets.token_hex(4)}"
         password = secrets.token_hex(8)
         with self._connected() as connection:
@@ -31,7 +34,7 @@ class Logins:
                 connection.execute(
                     sql.SQL("grant {} to {}").format(sql.Identifier(role), sql.Identifier(name))
                 )
-        return with_user(self._url, name, password)
+        return with_user(database or self._url, name, password)
 
     def drop(self) -> None:
         """Drop every login that was made."""

@@ -1,0 +1,4150 @@
+-- schema.sql
+create schema if not exists jobstream;
+
+comment on schema jobstream is
+'Job queue with live, resumable event streams. Start with: select * from jobstream.status;';
+
+-- tables/schema_version.sql
+-- Alembic makes this table itself when it is missing, with the same columns; hence "if not exists" and its names.
+create table if not exists jobstream.schema_version (
+    version_num varchar(32) not null,
+    constraint schema_version_pkc primary key (version_num)
+);
+
+comment on table jobstream.schema_version is
+'The version of this schema, one row, written by jobstream migrate.';
+comment on column jobstream.schema_version.version_num is 'The newest revision that was run.';
+
+-- functions/clock.sql
+-- The one clock of the product: the database's. Tests replace this function, nothing else reads the time.
+create function jobstream.clock()
+returns timestamptz
+language sql
+volatile
+as $$
+    select pg_catalog.clock_timestamp()
+$$;
+
+comment on function jobstream.clock() is
+'The only clock: every time in this schema comes from here.';
+
+-- functions/new_id.sql
+-- Ids are ULIDs: 10 characters of milliseconds, 6 of a sequence, 10 random. The sequence makes ids rise within a
+-- statement and a millisecond; the random part (hexadecimal digits, a subset of Crockford's alphabet) keeps ids of
+-- several databases apart. Time and tail are apart so that a bulk statement computes the time once.
+create sequence jobstream.id_sequence as bigint cache 32;
+
+comment on sequence jobstream.id_sequence is
+'Middle part of every id made by jobstream.new_id().';
+
+create function jobstream.base32(p_value bigint, p_digits integer)
+returns text
+language sql
+immutable
+as $$
+    select pg_catalog.string_agg(
+        pg_catalog.substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', ((p_value >> (5 * digit)) & 31)::integer + 1, 1),
+        '' order by digit desc
+    )
+    from pg_catalog.generate_series(0, p_digits - 1) as digit
+$$;
+
+comment on function jobstream.base32(bigint, integer) is
+'Crockford base32 of a number, as a fixed number of digits.';
+
+create function jobstream.id_time(p_at timestamptz)
+returns text
+language sql
+immutable
+as $$
+    select jobstream.base32(pg_catalog.floor(extract(epoch from p_at) * 1000)::bigint, 10)
+$$;
+
+comment on function jobstream.id_time(timestamptz) is
+'First ten characters of an id made at that time: the lower bound of a range of ids.';
+
+create function jobstream.id_tail()
+returns text
+language sql
+volatile
+as $$
+    select
+        pg_catalog.substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', ((n >> 25) & 31)::integer + 1, 1)
+        || pg_catalog.substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', ((n >> 20) & 31)::integer + 1, 1)
+        || pg_catalog.substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', ((n >> 15) & 31)::integer + 1, 1)
+        || pg_catalog.substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', ((n >> 10) & 31)::integer + 1, 1)
+        || pg_catalog.substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', ((n >> 5) & 31)::integer + 1, 1)
+        || pg_catalog.substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', (n & 31)::integer + 1, 1)
+        || pg_catalog.upper(pg_catalog.left(r, 8) || pg_catalog.substr(r, 10, 2))
+    from (
+        select
+            pg_catalog.nextval('jobstream.id_sequence'::regclass) as n,
+            pg_catalog.gen_random_uuid()::text as r
+        offset 0
+    ) as drawn
+$$;
+
+comment on function jobstream.id_tail() is
+'Last sixteen characters of a new id: sequence and random.';
+
+create function jobstream.new_id()
+returns text
+language sql
+volatile
+as $$
+    select jobstream.id_time(jobstream.clock()) || jobstream.id_tail()
+$$;
+
+comment on function jobstream.new_id() is
+'A new ULID: 26 upper-case characters that rise with time. Ids are made here and nowhere else.';
+
+create function jobstream.is_id(p_text text)
+returns boolean
+language sql
+immutable
+as $$
+    select coalesce(p_text ~ '^[0-7][0-9A-HJKMNP-TV-Z]{25}$', false)
+$$;
+
+comment on function jobstream.is_id(text) is
+'Whether a text has the form of an id.';
+
+-- functions/errors.sql
+-- Raises one of our own errors. Returns text so that an expression can end in a refusal.
+-- Codes: JS400 bad argument, JS404 no such job, JS409 not in this state, JS410 lease lost, JS422 key used with another
+-- body, JS423 key busy.
+create function jobstream.refuse(p_code text, p_message text, p_detail jsonb default null)
+returns text
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+    raise exception using
+        errcode = p_code,
+        message = p_message,
+        detail = coalesce(p_detail::text, '');
+end
+$$;
+
+comment on function jobstream.refuse(text, text, jsonb) is
+'Raises an error with one of the codes JS400 to JS423; detail is JSON for programs.';
+
+-- tables/settings.sql
+create table jobstream.settings (
+    name text primary key,
+    value text not null
+);
+
+comment on table jobstream.settings is
+'What one database keeps for all processes: secret_key, epoch, event_retention_days.';
+comment on column jobstream.settings.name is 'Name of the setting.';
+comment on column jobstream.settings.value is 'Its value, as text.';
+
+insert into jobstream.settings (name, value)
+values
+    ('event_retention_days', '14'),
+    ('house_kept_at', '0'),
+    ('epoch', pg_catalog.substr(pg_catalog.replace(pg_catalog.gen_random_uuid()::text, '-', ''), 1, 8));
+
+-- tables/queues.sql
+-- A row here is optional: a queue without one has the defaults. Claims lock the row only where max_running or a rate
+-- is set. Enqueue never touches this table, so that an open transaction of a producer holds nobody up.
+create table jobstream.queues (
+    name text collate "C" primary key,
+    paused boolean not null default false,
+    paused_by text,
+    paused_at timestamptz,
+    max_running integer,
+    key_limit integer not null default 1,
+    rate_count integer,
+    rate_seconds integer,
+    rate_tokens double precision,
+    rate_filled_at timestamptz,
+    retention_days integer not null default 7,
+    created_at timestamptz not null default jobstream.clock(),
+    constraint queues_name_form check (name ~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$'),
+    constraint queues_limits_positive check (max_running >= 0 and key_limit >= 1 and retention_days >= 0),
+    constraint queues_rate_whole check (
+        (rate_count is null) = (rate_seconds is null) and rate_count >= 1 and rate_seconds >= 1
+    )
+)
+with (fillfactor = 50);
+
+comment on table jobstream.queues is
+'Settings of queues: pause, limits, rate, retention. A queue without a row has the defaults.';
+comment on column jobstream.queues.name is 'The queue''s name.';
+comment on column jobstream.queues.paused is 'A paused queue accepts jobs and hands none out.';
+comment on column jobstream.queues.paused_by is 'Who paused it.';
+comment on column jobstream.queues.paused_at is 'Since when it is paused.';
+comment on column jobstream.queues.max_running is 'Most jobs running at once over all workers; null: no limit.';
+comment on column jobstream.queues.key_limit is 'Most jobs running at once for one concurrency key.';
+comment on column jobstream.queues.rate_count is 'Claims allowed in rate_seconds; null: no limit.';
+comment on column jobstream.queues.rate_seconds is 'The period of rate_count, in seconds.';
+comment on column jobstream.queues.rate_tokens is 'Tokens in the bucket at rate_filled_at; null: full.';
+comment on column jobstream.queues.rate_filled_at is 'When rate_tokens was computed.';
+comment on column jobstream.queues.retention_days is 'Days that terminal jobs are kept.';
+comment on column jobstream.queues.created_at is 'When the row was made.';
+
+-- tables/jobs.sql
+-- The one table an operator needs. A change of status is never HOT (status stands in index predicates), so every index
+-- is paid about three times in a job's life: each has a comment naming who needs it.
+create table jobstream.jobs (
+    id text collate "C" not null default jobstream.new_id(),
+    queue text collate "C" not null default 'default',
+    kind text collate "C" not null,
+    priority integer not null default 0,
+    status text collate "C" not null,
+    reason text,
+    attempt integer not null default 0,
+    failures integer not null default 0,
+    crashes integer not null default 0,
+    max_attempts integer not null default 3,
+    scheduled_at timestamptz,
+    deadline timestamptz,
+    created_at timestamptz not null default jobstream.clock(),
+    started_at timestamptz,
+    completed_at timestamptz,
+    lease_until timestamptz,
+    worker text,
+    cancel_requested boolean not null default false,
+    owner text collate "C" not null default '',
+    idempotency_key text collate "C",
+    concurrency_key text collate "C",
+    unique_key text collate "C",
+    await_jobs text [],
+    await_for text not null default 'done',
+    timeout_seconds integer,
+    backoff jsonb,
+    labels jsonb not null default '{}',
+    args jsonb not null default '{}',
+    progress jsonb,
+    result jsonb,
+    last_error text,
+    errors jsonb not null default '[]',
+    trigger text not null default 'demand',
+    triggered_by text,
+    parent_job text collate "C",
+    pipeline_id text collate "C",
+    pipeline_step text,
+    cron_expr text,
+    cost_usd numeric,
+    class text,
+    mode text,
+    scope text,
+    hold text,
+    cancel_requested_at timestamptz,
+    unique_for text,
+    fingerprint bytea,
+    ended_attempt integer,
+    ended_verb text,
+    traceparent text,
+    constraint jobs_pkey primary key (id),
+    constraint jobs_idempotency_key unique (owner, idempotency_key),
+    constraint jobs_status_known check (
+        status in ('waiting', 'pending', 'running', 'failed', 'done', 'dlq', 'cancelled')
+    ),
+    constraint jobs_running_is_leased check (
+        (status = 'running') = (lease_until is not null) and (status = 'running') = (worker is not null)
+    ),
+    constraint jobs_ended_is_dated check (
+        (status in ('done', 'dlq', 'cancelled')) = (completed_at is not null)
+    ),
+    constraint jobs_ended_has_reason check (
+        (status in ('dlq', 'cancelled')) = (reason is not null)
+        and reason in (
+            'attempts', 'not_retryable', 'deadline', 'poison', 'unstorable_result', 'requested', 'upstream'
+        )
+    ),
+    constraint jobs_held_has_hold check (
+        (status in ('waiting', 'failed')) = (hold is not null)
+        and hold in ('settling', 'upstream', 'time', 'key')
+    ),
+    constraint jobs_counters_positive check (
+        attempt >= 0 and failures >= 0 and crashes >= 0 and max_attempts >= 1
+    )
+)
+with (
+    fillfactor = 85,
+    toast_tuple_target = 256,
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_vacuum_threshold = 1000,
+    autovacuum_analyze_scale_factor = 0.05,
+    autovacuum_vacuum_cost_delay = 1
+);
+
+create index jobs_to_claim on jobstream.jobs (queue, priority, id) where status = 'pending';
+comment on index jobstream.jobs_to_claim is 'claim(): the next jobs of a queue.';
+
+create index jobs_due on jobstream.jobs (scheduled_at) where hold = 'time';
+comment on index jobstream.jobs_due is 'maintain(): jobs whose time has come.';
+
+create index jobs_to_settle on jobstream.jobs (id) where hold = 'settling';
+comment on index jobstream.jobs_to_settle is 'settle_jobs(): jobs whose upstreams and keys were not looked at yet.';
+
+create index jobs_leased on jobstream.jobs (lease_until) where status = 'running';
+comment on index jobstream.jobs_leased is 'maintain(): expired leases; counting what runs.';
+
+create index jobs_cancelling on jobstream.jobs (cancel_requested_at)
+where status = 'running' and cancel_requested;
+comment on index jobstream.jobs_cancelling is 'maintain(): running jobs whose cancel grace may be over.';
+
+create index jobs_deadlines on jobstream.jobs (deadline)
+where deadline is not null and status in ('waiting', 'pending', 'failed');
+comment on index jobstream.jobs_deadlines is 'maintain(): jobs past their deadline.';
+
+create index jobs_by_concurrency_key on jobstream.jobs (queue, concurrency_key, priority, id)
+where concurrency_key is not null and status in ('waiting', 'pending', 'running', 'failed');
+comment on index jobstream.jobs_by_concurrency_key is 'admit_jobs(): who holds a key, who is next.';
+
+create index jobs_by_unique_key on jobstream.jobs (kind, unique_key) where unique_key is not null;
+comment on index jobstream.jobs_by_unique_key is 'enqueue(unique_for): another job of that kind and key.';
+
+create index jobs_by_status on jobstream.jobs (status, id);
+comment on index jobstream.jobs_by_status is 'Lists by status, newest first; views; retention.';
+
+create index jobs_by_kind on jobstream.jobs (kind, id);
+comment on index jobstream.jobs_by_kind is 'Lists by kind, newest first.';
+
+create index jobs_by_pipeline on jobstream.jobs (pipeline_id, id) where pipeline_id is not null;
+comment on index jobstream.jobs_by_pipeline is 'A pipeline''s steps.';
+
+create index jobs_by_parent on jobstream.jobs (parent_job, id) where parent_job is not null;
+comment on index jobstream.jobs_by_parent is 'A job''s children.';
+
+alter table jobstream.jobs
+    alter column args set storage extended,
+    alter column result set storage extended;
+
+comment on table jobstream.jobs is
+'One row a job. Plain UPDATEs of status, priority, schedule, labels and args are checked, completed, logged and announced.';
+comment on column jobstream.jobs.id is 'ULID, rises with time.';
+comment on column jobstream.jobs.queue is 'Which queue it waits in.';
+comment on column jobstream.jobs.kind is 'Which handler runs it.';
+comment on column jobstream.jobs.priority is 'A smaller number is claimed first.';
+comment on column jobstream.jobs.status is 'waiting, pending, running, failed, done, dlq or cancelled.';
+comment on column jobstream.jobs.reason is 'Why it is in dlq or cancelled.';
+comment on column jobstream.jobs.attempt is 'Counts claims, never goes back: the fence.';
+comment on column jobstream.jobs.failures is 'Failed attempts that count against max_attempts.';
+comment on column jobstream.jobs.crashes is 'Attempts that ended without a word from their worker.';
+comment on column jobstream.jobs.max_attempts is 'Failures after which the job goes to dlq.';
+comment on column jobstream.jobs.scheduled_at is 'Not before this time; of a failed job: the next attempt.';
+comment on column jobstream.jobs.deadline is 'Past it the job is not claimed and goes to dlq.';
+comment on column jobstream.jobs.created_at is 'When it was enqueued.';
+comment on column jobstream.jobs.started_at is 'When the latest attempt was claimed.';
+comment on column jobstream.jobs.completed_at is 'When it became done, dlq or cancelled.';
+comment on column jobstream.jobs.lease_until is 'Until when its worker holds it.';
+comment on column jobstream.jobs.worker is 'The worker that holds it.';
+comment on column jobstream.jobs.cancel_requested is 'Its worker has been asked to stop.';
+comment on column jobstream.jobs.owner is 'The principal whose job it is; never null.';
+comment on column jobstream.jobs.idempotency_key is 'Unique per owner, as long as the job lives.';
+comment on column jobstream.jobs.concurrency_key is 'At most queues.key_limit jobs of one key run at once.';
+comment on column jobstream.jobs.unique_key is 'With unique_for: no second job of that kind and key.';
+comment on column jobstream.jobs.await_jobs is 'Ids of the jobs that it waits for.';
+comment on column jobstream.jobs.await_for is 'done: they must be done; ended: any end will do.';
+comment on column jobstream.jobs.timeout_seconds is 'How long one attempt may take.';
+comment on column jobstream.jobs.backoff is '{type, base, max, jitter}; null: exponential, 5 s to 120 s, 0.1.';
+comment on column jobstream.jobs.labels is 'Names and values to filter by.';
+comment on column jobstream.jobs.args is 'What the handler gets.';
+comment on column jobstream.jobs.progress is '{current, total, percent, step, eta_secs} of the running attempt.';
+comment on column jobstream.jobs.result is 'What the handler gave back.';
+comment on column jobstream.jobs.last_error is 'The latest error, for people.';
+comment on column jobstream.jobs.errors is 'The last 20 errors: attempt, at, worker, type, message, traceback.';
+comment on column jobstream.jobs.trigger is 'demand, schedule, pipeline or retry.';
+comment on column jobstream.jobs.triggered_by is 'Who or what asked for it, in free text.';
+comment on column jobstream.jobs.parent_job is 'The job that enqueued it.';
+comment on column jobstream.jobs.pipeline_id is 'The pipeline that it is a step of.';
+comment on column jobstream.jobs.pipeline_step is 'Its key in that pipeline.';
+comment on column jobstream.jobs.cron_expr is 'The schedule''s expression that made it.';
+comment on column jobstream.jobs.cost_usd is 'What it cost, as its worker says.';
+comment on column jobstream.jobs.class is 'Free text of the user.';
+comment on column jobstream.jobs.mode is 'Free text of the user.';
+comment on column jobstream.jobs.scope is 'Free text of the user.';
+comment on column jobstream.jobs.hold is
+'Why it is not pending: settling (not looked at yet), upstream, time, key.';
+comment on column jobstream.jobs.cancel_requested_at is 'When its worker was asked to stop.';
+comment on column jobstream.jobs.unique_for is 'pending or active: how long unique_key keeps others away.';
+comment on column jobstream.jobs.fingerprint is 'SHA-256 of the request, kept beside the idempotency key.';
+comment on column jobstream.jobs.ended_attempt is 'The attempt that ended last.';
+comment on column jobstream.jobs.ended_verb is 'What ended it: complete, fail, release, rescue, cancel, update.';
+comment on column jobstream.jobs.traceparent is 'W3C trace context of the request.';
+
+-- tables/job_labels.sql
+-- Labels by name and value, written once at enqueue: a GIN index on jobs would be paid at every change of status.
+create table jobstream.job_labels (
+    name text collate "C" not null,
+    value text collate "C" not null,
+    job_id text collate "C" not null,
+    constraint job_labels_pkey primary key (name, value, job_id)
+);
+
+comment on table jobstream.job_labels is 'jobs.labels, one row a label, for lists by label.';
+comment on column jobstream.job_labels.name is 'The label''s name.';
+comment on column jobstream.job_labels.value is 'The label''s value.';
+comment on column jobstream.job_labels.job_id is 'The job that bears it.';
+
+create index job_labels_by_job on jobstream.job_labels (job_id);
+comment on index jobstream.job_labels_by_job is 'Removing a job''s labels with it.';
+
+-- tables/job_awaits.sql
+-- One row for each upstream that a waiting job still waits for. Rows go away as upstreams end, so the table stays small
+-- and is empty where nobody awaits: then completion looks no further.
+create table jobstream.job_awaits (
+    job_id text collate "C" not null,
+    upstream_id text collate "C" not null,
+    constraint job_awaits_pkey primary key (job_id, upstream_id)
+);
+
+comment on table jobstream.job_awaits is 'Who waits for whom, as long as it waits.';
+comment on column jobstream.job_awaits.job_id is 'The job that waits.';
+comment on column jobstream.job_awaits.upstream_id is 'The job that has not ended yet.';
+
+create index job_awaits_by_upstream on jobstream.job_awaits (upstream_id, job_id);
+comment on index jobstream.job_awaits_by_upstream is 'Who waits for a job that has just ended.';
+
+-- tables/job_events.sql
+-- Append-only, partitioned by UTC day. id comes from a plain sequence with cache 1: a cached block would break the order
+-- of one job's events. xid is what exact cursors are made of: what is visible now and was not in an earlier snapshot.
+create sequence jobstream.job_events_id as bigint cache 1;
+
+comment on sequence jobstream.job_events_id is 'Ids of events. Gaps are normal.';
+
+create table jobstream.job_events (
+    id bigint not null default pg_catalog.nextval('jobstream.job_events_id'::regclass),
+    xid xid8 not null default pg_catalog.pg_current_xact_id(),
+    at timestamptz not null default jobstream.clock(),
+    job_id text collate "C",
+    type text collate "C" not null,
+    status text collate "C",
+    attempt integer,
+    queue text collate "C",
+    kind text collate "C",
+    owner text collate "C" not null,
+    pipeline_id text collate "C",
+    labels jsonb not null default '{}',
+    by text, -- noqa: RF04
+    data jsonb not null default '{}'
+)
+partition by range (at);
+
+create index job_events_by_id on jobstream.job_events (id);
+comment on index jobstream.job_events_by_id is 'Plain ids as cursors; the newest event.';
+
+create index job_events_by_xid on jobstream.job_events (xid, id);
+comment on index jobstream.job_events_by_xid is 'Streams: what became visible since a snapshot.';
+
+create index job_events_by_job on jobstream.job_events (job_id, id);
+comment on index jobstream.job_events_by_job is 'One job''s stream and timeline.';
+
+comment on table jobstream.job_events is 'Everything that happened to jobs, written by triggers alone.';
+comment on column jobstream.job_events.id is 'Rises with the order of one job''s events; not the order of commits.';
+comment on column jobstream.job_events.xid is 'The transaction that wrote it.';
+comment on column jobstream.job_events.at is 'When.';
+comment on column jobstream.job_events.job_id is 'Whose event; null for an event of a pipeline.';
+comment on column jobstream.job_events.type is 'status, progress, log, updated, deleted, pipeline, or the user''s own.';
+comment on column jobstream.job_events.status is 'The job''s status after the event.';
+comment on column jobstream.job_events.attempt is 'The job''s attempt.';
+comment on column jobstream.job_events.queue is 'The job''s queue.';
+comment on column jobstream.job_events.kind is 'The job''s kind.';
+comment on column jobstream.job_events.owner is 'The job''s owner at that time.';
+comment on column jobstream.job_events.pipeline_id is 'The job''s pipeline.';
+comment on column jobstream.job_events.labels is 'The job''s labels at that time.';
+comment on column jobstream.job_events.by is 'Who did it, where it was not the job''s worker.';
+comment on column jobstream.job_events.data is 'What is particular to the type.';
+
+create table jobstream.job_events_rest partition of jobstream.job_events default;
+comment on table jobstream.job_events_rest is 'A net for events of days without a partition; normally empty.';
+
+create table jobstream.event_horizon (
+    only_row boolean primary key default true,
+    max_xid xid8 not null default '0',
+    max_id bigint not null default 0,
+    constraint event_horizon_one_row check (only_row)
+);
+
+comment on table jobstream.event_horizon is 'How far events were pruned: a cursor behind it gets a reset.';
+comment on column jobstream.event_horizon.only_row is 'There is one row.';
+comment on column jobstream.event_horizon.max_xid is 'Largest xid among the pruned events.';
+comment on column jobstream.event_horizon.max_id is 'Largest id among the pruned events.';
+
+insert into jobstream.event_horizon default values;
+
+create table jobstream.stream_snapshots (
+    name text collate "C" primary key,
+    snapshot text not null,
+    created_at timestamptz not null default jobstream.clock()
+);
+
+comment on table jobstream.stream_snapshots is 'Snapshots too long for a cursor''s token; the token names them.';
+comment on column jobstream.stream_snapshots.name is 'The name in the token.';
+comment on column jobstream.stream_snapshots.snapshot is 'As pg_snapshot prints it; two, parted by a blank, inside a batch.';
+comment on column jobstream.stream_snapshots.created_at is 'Kept as long as events.';
+
+create index stream_snapshots_by_age on jobstream.stream_snapshots (created_at);
+comment on index jobstream.stream_snapshots_by_age is 'Retention.';
+
+-- tables/workers.sql
+create sequence jobstream.worker_numbers as integer minvalue 1000 start 1000 cycle;
+
+comment on sequence jobstream.worker_numbers is 'Second key of the advisory lock that a worker holds.';
+
+create table jobstream.workers (
+    id text collate "C" primary key,
+    number integer not null default pg_catalog.nextval('jobstream.worker_numbers'::regclass),
+    host text not null,
+    pid integer not null,
+    version text,
+    queues text [] not null default '{}',
+    kinds text [] not null default '{}',
+    concurrency integer not null default 1,
+    running integer not null default 0,
+    cpu_percent real,
+    memory_bytes bigint,
+    started_at timestamptz not null default jobstream.clock(),
+    seen_at timestamptz not null default jobstream.clock(),
+    backend_pid integer,
+    locked_at timestamptz,
+    lock_lost_at timestamptz
+)
+with (fillfactor = 50);
+
+comment on table jobstream.workers is 'Workers that said hello. A worker in SQL or over HTTP needs no row.';
+comment on column jobstream.workers.id is 'The name that it claims with.';
+comment on column jobstream.workers.number is 'Its advisory lock is (1785688947, number).';
+comment on column jobstream.workers.host is 'Host name.';
+comment on column jobstream.workers.pid is 'Process id on that host.';
+comment on column jobstream.workers.version is 'Version of its jobstream.';
+comment on column jobstream.workers.queues is 'Queues that it listens to, in its order.';
+comment on column jobstream.workers.kinds is 'Kinds that it has a handler for.';
+comment on column jobstream.workers.concurrency is 'Most jobs that it runs at once.';
+comment on column jobstream.workers.running is 'Jobs that it ran when last seen.';
+comment on column jobstream.workers.cpu_percent is 'Its processor use when last seen.';
+comment on column jobstream.workers.memory_bytes is 'Its resident memory when last seen.';
+comment on column jobstream.workers.started_at is 'When it registered.';
+comment on column jobstream.workers.seen_at is 'When it was last heard of.';
+comment on column jobstream.workers.backend_pid is 'The backend that holds its advisory lock; null: only leases count.';
+comment on column jobstream.workers.locked_at is 'When that lock was taken.';
+comment on column jobstream.workers.lock_lost_at is 'When the lock was first found gone.';
+
+-- tables/tokens.sql
+create table jobstream.tokens (
+    id text collate "C" primary key default jobstream.new_id(),
+    principal text not null,
+    scopes text [] not null,
+    queues text [],
+    created_at timestamptz not null default jobstream.clock(),
+    expires_at timestamptz,
+    last_used_at timestamptz,
+    revoked_at timestamptz,
+    hash bytea not null,
+    constraint tokens_principal_named check (principal <> ''),
+    constraint tokens_scopes_known check (
+        scopes <@ array['read', 'write', 'work', 'operate', 'admin'] and pg_catalog.cardinality(scopes) > 0
+    )
+);
+
+comment on table jobstream.tokens is 'Credentials of the HTTP surface; only hashes are kept.';
+comment on column jobstream.tokens.id is 'ULID; part of the token''s text.';
+comment on column jobstream.tokens.principal is 'Who bears it: the owner of what it creates.';
+comment on column jobstream.tokens.scopes is 'read, write, work, operate, admin.';
+comment on column jobstream.tokens.queues is 'With work: only these queues; null: all.';
+comment on column jobstream.tokens.created_at is 'When it was made.';
+comment on column jobstream.tokens.expires_at is 'Until when it counts; null: for ever.';
+comment on column jobstream.tokens.last_used_at is 'When it was last used, to the minute.';
+comment on column jobstream.tokens.revoked_at is 'Since when it counts no more.';
+comment on column jobstream.tokens.hash is 'SHA-256 of the whole token.';
+
+-- tables/pipelines.sql
+create table jobstream.pipelines (
+    id text collate "C" not null default jobstream.new_id(),
+    name text not null,
+    owner text collate "C" not null default '',
+    status text collate "C" not null default 'waiting',
+    step integer not null default 0,
+    total_steps integer not null,
+    current_steps text [] not null default '{}',
+    failed_step text,
+    idempotency_key text collate "C",
+    fingerprint bytea,
+    triggered_by text,
+    created_at timestamptz not null default jobstream.clock(),
+    completed_at timestamptz,
+    constraint pipelines_pkey primary key (id),
+    constraint pipelines_idempotency_key unique (owner, idempotency_key),
+    constraint pipelines_status_known check (status in ('waiting', 'running', 'done', 'failed', 'cancelled'))
+);
+
+comment on table jobstream.pipelines is 'Jobs that depend on each other, created at once, followed as one.';
+comment on column jobstream.pipelines.id is 'ULID.';
+comment on column jobstream.pipelines.name is 'What people call it.';
+comment on column jobstream.pipelines.owner is 'The principal whose pipeline it is.';
+comment on column jobstream.pipelines.status is 'waiting, running, done, failed or cancelled; kept by triggers.';
+comment on column jobstream.pipelines.step is 'Steps done.';
+comment on column jobstream.pipelines.total_steps is 'Steps in all.';
+comment on column jobstream.pipelines.current_steps is 'Keys of the steps that run or may run now.';
+comment on column jobstream.pipelines.failed_step is 'Key of the first step that ended otherwise than done.';
+comment on column jobstream.pipelines.idempotency_key is 'Unique per owner; a key space of its own.';
+comment on column jobstream.pipelines.fingerprint is 'SHA-256 of the request.';
+comment on column jobstream.pipelines.triggered_by is 'Who or what asked for it, in free text.';
+comment on column jobstream.pipelines.created_at is 'When it was created.';
+comment on column jobstream.pipelines.completed_at is 'When it ended.';
+
+create index pipelines_by_status on jobstream.pipelines (status, id);
+comment on index jobstream.pipelines_by_status is 'Lists by status, newest first.';
+
+create index pipelines_by_owner on jobstream.pipelines (owner, id);
+comment on index jobstream.pipelines_by_owner is 'Lists of one owner, newest first.';
+
+-- tables/schedules.sql
+-- The next due time is stored; whoever holds the maintenance lock and knows cron (the Python side) enqueues and moves it
+-- on in one transaction. What makes each due time exactly one job is schedule_runs' primary key, not the lock.
+create table jobstream.schedules (
+    name text collate "C" primary key,
+    cron text not null,
+    timezone text not null default 'UTC',
+    spec jsonb not null,
+    owner text collate "C" not null default '',
+    paused boolean not null default false,
+    catch_up text not null default 'last',
+    next_at timestamptz,
+    last_at timestamptz,
+    last_job text,
+    last_error text,
+    created_at timestamptz not null default jobstream.clock(),
+    updated_at timestamptz not null default jobstream.clock(),
+    constraint schedules_name_form check (name ~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$'),
+    constraint schedules_catch_up_known check (catch_up in ('skip', 'last', 'all'))
+);
+
+comment on table jobstream.schedules is 'Jobs by cron expression: each due time makes exactly one job.';
+comment on column jobstream.schedules.name is 'The schedule''s name.';
+comment on column jobstream.schedules.cron is 'Five fields: minute, hour, day, month, weekday.';
+comment on column jobstream.schedules.timezone is 'IANA name of the zone that the expression is read in.';
+comment on column jobstream.schedules.spec is 'What to enqueue: an object as for enqueue_many.';
+comment on column jobstream.schedules.owner is 'The owner of its jobs.';
+comment on column jobstream.schedules.paused is 'A paused schedule makes no jobs.';
+comment on column jobstream.schedules.catch_up is 'Due times missed: skip them, run the last, run all.';
+comment on column jobstream.schedules.next_at is 'The next due time; null: not computed yet.';
+comment on column jobstream.schedules.last_at is 'The last due time that made a job.';
+comment on column jobstream.schedules.last_job is 'That job.';
+comment on column jobstream.schedules.last_error is 'Why the last due time made none.';
+comment on column jobstream.schedules.created_at is 'When it was made.';
+comment on column jobstream.schedules.updated_at is 'When it was last changed.';
+
+create table jobstream.schedule_runs (
+    schedule text collate "C" not null,
+    due_at timestamptz not null,
+    job_id text collate "C" not null,
+    constraint schedule_runs_pkey primary key (schedule, due_at)
+);
+
+comment on table jobstream.schedule_runs is 'The due times that have made their job: one row each.';
+comment on column jobstream.schedule_runs.schedule is 'The schedule''s name.';
+comment on column jobstream.schedule_runs.due_at is 'The due time.';
+comment on column jobstream.schedule_runs.job_id is 'The job that it made.';
+
+-- tables/bulk_operations.sql
+-- A bulk operation works its way down from the newest id that matched; position is where it stands, so that any
+-- instance's maintain() goes on where another stopped.
+create table jobstream.bulk_operations (
+    id text collate "C" primary key default jobstream.new_id(),
+    action text not null,
+    filter jsonb not null,
+    owner text,
+    matched bigint not null,
+    done bigint not null default 0,
+    skipped bigint not null default 0,
+    position text collate "C", -- noqa: RF04
+    status text not null default 'running',
+    by text, -- noqa: RF04
+    created_at timestamptz not null default jobstream.clock(),
+    completed_at timestamptz,
+    constraint bulk_operations_action_known check (action in ('cancel', 'retry', 'delete')),
+    constraint bulk_operations_status_known check (status in ('running', 'done'))
+);
+
+comment on table jobstream.bulk_operations is 'Cancel, retry or delete of all jobs that match a filter, in batches.';
+comment on column jobstream.bulk_operations.id is 'ULID.';
+comment on column jobstream.bulk_operations.action is 'cancel, retry or delete.';
+comment on column jobstream.bulk_operations.filter is 'The names of GET /jobs: status, kind, queue, owner, label, since, until, q.';
+comment on column jobstream.bulk_operations.owner is 'Only this owner''s jobs; null: everybody''s.';
+comment on column jobstream.bulk_operations.matched is 'How many matched at the start.';
+comment on column jobstream.bulk_operations.done is 'How many were changed.';
+comment on column jobstream.bulk_operations.skipped is 'How many were looked at and could not be changed.';
+comment on column jobstream.bulk_operations.position is 'Jobs with an id at or above it are through.';
+comment on column jobstream.bulk_operations.status is 'running or done.';
+comment on column jobstream.bulk_operations.by is 'Who asked for it.';
+comment on column jobstream.bulk_operations.created_at is 'When it was asked for.';
+comment on column jobstream.bulk_operations.completed_at is 'When it was through.';
+
+create index bulk_operations_open on jobstream.bulk_operations (id) where status = 'running';
+comment on index jobstream.bulk_operations_open is 'maintain(): what is not through yet.';
+
+-- functions/states.sql
+-- Contract of states, in one expression: which status may follow which. Who may do it is decided by the verbs.
+create function jobstream.may_become(p_from text, p_to text)
+returns boolean
+language sql
+immutable
+as $$
+    select case p_from
+        when 'waiting' then p_to in ('pending', 'cancelled', 'dlq')
+        when 'pending' then p_to in ('running', 'waiting', 'cancelled', 'dlq')
+        when 'running' then p_to in ('done', 'failed', 'dlq', 'cancelled', 'pending', 'waiting')
+        when 'failed' then p_to in ('pending', 'cancelled', 'dlq')
+        when 'done' then p_to in ('pending', 'waiting')
+        when 'dlq' then p_to in ('pending', 'waiting')
+        when 'cancelled' then p_to in ('pending', 'waiting')
+        else false
+    end
+$$;
+
+comment on function jobstream.may_become(text, text) is
+'Whether a job may go from one status to the other.';
+
+create function jobstream.is_terminal(p_status text)
+returns boolean
+language sql
+immutable
+as $$
+    select p_status in ('done', 'dlq', 'cancelled')
+$$;
+
+comment on function jobstream.is_terminal(text) is
+'Whether nothing follows a status by itself.';
+
+-- functions/actor.sql
+-- The verb at work is a setting attached to each function (set jobstream.verb = ...): it holds while the function runs,
+-- triggers included, and is empty for plain SQL.
+create function jobstream.verb()
+returns text
+language sql
+stable
+as $$
+    select coalesce(pg_catalog.current_setting('jobstream.verb', true), '')
+$$;
+
+comment on function jobstream.verb() is
+'The function of this schema at work; empty: plain SQL.';
+
+-- Who is at work, for events: null for a worker's own verbs.
+create function jobstream.actor()
+returns text
+language sql
+stable
+as $$
+    select case
+        when jobstream.verb() in ('work', 'follow') then null
+        when jobstream.verb() = 'maintain' then 'maintenance'
+        else coalesce(
+            nullif(pg_catalog.current_setting('jobstream.principal', true), ''),
+            pg_catalog.concat_ws('/', session_user, nullif(pg_catalog.current_setting('application_name'), ''))
+        )
+    end
+$$;
+
+comment on function jobstream.actor() is
+'Who acts: principal, or database user and application; null for a worker.';
+
+-- Without jobstream_work or jobstream_operate a database user acts only for its own name and for nobody.
+-- A definer's function: current_user is the owner of the schema here.
+create function jobstream.may_touch(p_owner text)
+returns boolean
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select p_owner in ('', session_user)
+        or pg_has_role(session_user, current_user, 'member')
+        or exists (
+            select from pg_catalog.pg_roles as r
+            where r.rolname in ('jobstream_work', 'jobstream_operate') and pg_has_role(session_user, r.oid, 'member')
+        )
+$$;
+
+comment on function jobstream.may_touch(text) is
+'Whether this database user may see and steer jobs of that owner.';
+
+-- functions/values.sql
+-- What values may look like: the limits of the contract, in one place for enqueue and for plain UPDATEs.
+-- Each function answers what is wrong, in words, or null.
+
+create function jobstream.name_fault(p_name text)
+returns text
+language sql
+immutable
+as $$
+    select case
+        when p_name is null then 'is missing'
+        when p_name !~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$'
+        then 'must be 1 to 128 of A-Z a-z 0-9 _ . : - and begin with a letter or digit'
+    end
+$$;
+
+comment on function jobstream.name_fault(text) is 'What is wrong with the name of a queue or kind; null: nothing.';
+
+-- pg_column_size is cheap and at most six times smaller than the text (control characters are escaped in text).
+create function jobstream.json_fault(p_json jsonb)
+returns text
+language sql
+immutable
+as $$
+    select case
+        when pg_catalog.pg_column_size(p_json) > 170000 and pg_catalog.octet_length(p_json::text) > 1048576
+        then 'is over 1 MiB'
+    end
+$$;
+
+comment on function jobstream.json_fault(jsonb) is 'What is wrong with the size of args or a result; null: nothing.';
+
+create function jobstream.labels_fault(p_labels jsonb)
+returns text
+language sql
+immutable
+as $$
+    select case
+        when p_labels is null or p_labels = '{}' then null
+        when pg_catalog.jsonb_typeof(p_labels) <> 'object' then 'must be an object'
+        when (select pg_catalog.count(*) from pg_catalog.jsonb_object_keys(p_labels)) > 32
+        then 'more than 32 labels'
+        when exists (
+            select from pg_catalog.jsonb_each(p_labels) as l
+            where pg_catalog.jsonb_typeof(l.value) <> 'string'
+                or pg_catalog.char_length(l.value #>> '{}') > 128
+                or pg_catalog.char_length(l.key) not between 1 and 128
+                or l.key ~ ':'
+        )
+        then 'names (without a colon) and values must be texts of at most 128 characters'
+    end
+$$;
+
+comment on function jobstream.labels_fault(jsonb) is 'What is wrong with labels; null: nothing.';
+
+create function jobstream.backoff_fault(p_backoff jsonb)
+returns text
+language sql
+immutable
+as $$
+    select case
+        when p_backoff is null then null
+        when pg_catalog.jsonb_typeof(p_backoff) <> 'object' then 'must be an object'
+        when exists (
+            select from pg_catalog.jsonb_each(p_backoff) as b
+            where case
+                when b.key = 'type' then b.value not in ('"exponential"', '"linear"', '"fixed"')
+                when b.key not in ('base', 'max', 'jitter') then true
+                when pg_catalog.jsonb_typeof(b.value) <> 'number' then true
+                when b.key = 'jitter' then not (b.value #>> '{}')::numeric between 0 and 1
+                else not (b.value #>> '{}')::numeric between 0 and 31536000
+            end
+        )
+        then 'takes type (exponential, linear, fixed), base and max (seconds, at most a year), jitter (0 to 1)'
+    end
+$$;
+
+comment on function jobstream.backoff_fault(jsonb) is 'What is wrong with a backoff; null: nothing.';
+
+-- The values of a job that a plain UPDATE may have changed.
+create function jobstream.check_values(p_job jobstream.jobs)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_fault text := coalesce(
+        'queue ' || jobstream.name_fault(p_job.queue),
+        'kind ' || jobstream.name_fault(p_job.kind),
+        'args ' || jobstream.json_fault(p_job.args),
+        'result ' || jobstream.json_fault(p_job.result),
+        'labels ' || jobstream.labels_fault(p_job.labels),
+        'backoff ' || jobstream.backoff_fault(p_job.backoff)
+    );
+begin
+    if v_fault is not null then
+        perform jobstream.refuse('JS400', v_fault);
+    end if;
+end
+$$;
+
+comment on function jobstream.check_values(jobstream.jobs) is
+'Refuses (JS400) values that enqueue would refuse.';
+
+-- triggers/record_jobs.sql
+-- Everything that happens to jobs becomes an event here, one INSERT for a whole statement: a claim of 100 jobs costs one
+-- statement of 100 events. The job's row lock is held, so for one job the order of ids is the order of commits.
+
+-- A stream may deliver what a commit with synchronous_commit = off could still take back in a crash, and then hand its
+-- xid out again: such transactions are raised to local.
+create function jobstream.keep_events_durable()
+returns void
+language plpgsql
+volatile
+as $$
+begin
+    if pg_catalog.current_setting('synchronous_commit') = 'off' then
+        perform pg_catalog.set_config('synchronous_commit', 'local', true);
+    end if;
+end
+$$;
+
+comment on function jobstream.keep_events_durable() is
+'Raises synchronous_commit from off to local for this transaction.';
+
+-- What a status event says beside the status. A result over 8 KiB gives way to a mark.
+create function jobstream.status_data(p_from text, p_status text, p_reason text, p_result jsonb, p_error text)
+returns jsonb
+language sql
+immutable
+as $$
+    select pg_catalog.jsonb_build_object('from', p_from, 'reason', p_reason)
+        || case
+            when p_status = 'done' and pg_catalog.pg_column_size(p_result) > 1300
+                and pg_catalog.octet_length(p_result::text) > 8192
+            then '{"result_omitted": true}'::jsonb
+            when p_status = 'done' then pg_catalog.jsonb_build_object('result', p_result)
+            when p_status in ('failed', 'dlq', 'cancelled') and p_error is not null
+            then pg_catalog.jsonb_build_object('error', pg_catalog.left(p_error, 2000))
+            else '{}'::jsonb
+        end
+$$;
+
+comment on function jobstream.status_data(text, text, text, jsonb, text) is
+'The data of a status event: {from, reason, result | result_omitted | error}.';
+
+-- The status before, if the change is legal; an error otherwise.
+create function jobstream.legal_from(
+    p_id text, p_from text, p_to text, p_from_attempt integer, p_to_attempt integer
+)
+returns text
+language sql
+volatile
+as $$
+    select case
+        when not jobstream.may_become(p_from, p_to)
+        then jobstream.refuse('JS409', 'a job cannot go from ' || p_from || ' to ' || p_to || ': ' || p_id)
+        when p_to_attempt <> p_from_attempt + case when p_to = 'running' then 1 else 0 end
+        then jobstream.refuse('JS409', 'attempt counts claims and nothing else: ' || p_id)
+        else p_from
+    end
+$$;
+
+comment on function jobstream.legal_from(text, text, text, integer, integer) is
+'The status before a change, after checking the change.';
+
+create function jobstream.record_inserts()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_by text := jobstream.actor();
+begin
+    perform jobstream.keep_events_durable();
+    insert into jobstream.job_events (
+        job_id, type, status, attempt, queue, kind, owner, pipeline_id, labels, by, data
+    )
+    select
+        n.id,
+        'status',
+        n.status,
+        n.attempt,
+        n.queue,
+        n.kind,
+        n.owner,
+        n.pipeline_id,
+        n.labels,
+        v_by,
+        jobstream.status_data(null, n.status, n.reason, n.result, n.last_error)
+    from new_rows as n;
+    return null;
+end
+$$;
+
+comment on function jobstream.record_inserts() is 'Trigger: the first status event of new jobs.';
+
+-- The planner settings keep the join of old and new rows a hash join whatever it guesses of their number: a cached plan
+-- of a one-row statement would turn an UPDATE of 500,000 rows into a quadratic loop.
+create function jobstream.record_updates()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+set enable_nestloop = off
+set enable_mergejoin = off
+set enable_hashjoin = on
+as $$
+declare
+    v_by text := jobstream.actor();
+begin
+    perform jobstream.keep_events_durable();
+    insert into jobstream.job_events (
+        job_id, type, status, attempt, queue, kind, owner, pipeline_id, labels, by, data
+    )
+    select
+        n.id,
+        case when n.status <> o.status then 'status' else 'progress' end,
+        n.status,
+        n.attempt,
+        n.queue,
+        n.kind,
+        n.owner,
+        n.pipeline_id,
+        n.labels,
+        v_by,
+        case
+            when n.status <> o.status
+            then jobstream.status_data(
+                jobstream.legal_from(n.id, o.status, n.status, o.attempt, n.attempt),
+                n.status, n.reason, n.result, n.last_error
+            )
+            else n.progress
+        end
+    from new_rows as n
+    inner join old_rows as o on n.id = o.id
+    where n.status <> o.status
+        or (n.progress is distinct from o.progress and n.progress is not null);
+
+    -- The verbs of workers and of maintenance change none of these; args may be long and is not looked at for them.
+    if jobstream.verb() not in ('work', 'follow', 'maintain') then
+        insert into jobstream.job_events (
+            job_id, type, status, attempt, queue, kind, owner, pipeline_id, labels, by, data
+        )
+        select
+            n.id,
+            'updated',
+            n.status,
+            n.attempt,
+            n.queue,
+            n.kind,
+            n.owner,
+            n.pipeline_id,
+            n.labels,
+            v_by,
+            pg_catalog.jsonb_build_object('changed', changes.names)
+        from new_rows as n
+        inner join old_rows as o on n.id = o.id
+        cross join lateral (
+            select pg_catalog.array_remove(array[
+                case when n.priority <> o.priority then 'priority' end,
+                case
+                    when n.status = o.status and n.scheduled_at is distinct from o.scheduled_at then 'schedule'
+                end,
+                case when n.labels <> o.labels then 'labels' end,
+                case when n.args <> o.args then 'args' end,
+                case
+                    when n.status = o.status and n.cancel_requested and not o.cancel_requested
+                    then 'cancel_requested'
+                end
+            ], null) as names
+        ) as changes
+        where pg_catalog.cardinality(changes.names) > 0;
+    end if;
+    return null;
+end
+$$;
+
+comment on function jobstream.record_updates() is
+'Trigger: status, progress and updated events; refuses illegal changes of status.';
+
+create function jobstream.record_deletes()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_by text := jobstream.actor();
+begin
+    perform jobstream.keep_events_durable();
+    insert into jobstream.job_events (
+        job_id, type, status, attempt, queue, kind, owner, pipeline_id, labels, by
+    )
+    select o.id, 'deleted', o.status, o.attempt, o.queue, o.kind, o.owner, o.pipeline_id, o.labels, v_by
+    from old_rows as o;
+
+    delete from jobstream.job_labels as l
+    where l.job_id = any (array(select o.id from old_rows as o where o.labels <> '{}'));
+    return null;
+end
+$$;
+
+comment on function jobstream.record_deletes() is 'Trigger: deleted events; labels go with their job.';
+
+create trigger record_inserts
+after insert on jobstream.jobs
+referencing new table as new_rows
+for each statement execute function jobstream.record_inserts();
+
+-- A heartbeat changes nothing that anybody would want to see.
+create trigger record_updates
+after update on jobstream.jobs
+referencing old table as old_rows new table as new_rows
+for each statement
+when (coalesce(pg_catalog.current_setting('jobstream.silent', true), '') <> 'on')
+execute function jobstream.record_updates();
+
+create trigger record_deletes
+after delete on jobstream.jobs
+referencing old table as old_rows
+for each statement execute function jobstream.record_deletes();
+
+-- triggers/check_jobs.sql
+-- Plain UPDATEs and DELETEs of people and programs: checked, and what they left open is filled in. The verbs write
+-- whole rows and are not looked at here (their changes of status are checked by record_updates).
+create function jobstream.check_update()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := jobstream.clock();
+    v_gated boolean;
+begin
+    if (new.id, new.owner, new.created_at, new.attempt, new.idempotency_key)
+        is distinct from (old.id, old.owner, old.created_at, old.attempt, old.idempotency_key)
+    then
+        perform jobstream.refuse('JS400', 'id, owner, created_at, attempt and idempotency_key cannot be changed');
+    end if;
+    perform jobstream.check_values(new);
+    if new.labels <> old.labels then
+        delete from jobstream.job_labels as l where l.job_id = old.id;
+        insert into jobstream.job_labels (name, value, job_id)
+        select l.key, l.value, old.id from jsonb_each_text(new.labels) as l;
+    end if;
+    v_gated := new.concurrency_key is not null
+        or exists (select from jobstream.job_awaits as a where a.job_id = old.id);
+
+    if new.status = old.status then
+        if new.status in ('waiting', 'failed') and (
+            new.scheduled_at is distinct from old.scheduled_at
+            or new.priority <> old.priority
+            or new.concurrency_key is distinct from old.concurrency_key
+            or new.queue <> old.queue
+        ) then
+            new.hold := 'settling';
+        elsif new.status = 'pending' and (
+            new.scheduled_at > v_now
+            or new.concurrency_key is distinct from old.concurrency_key
+            or (new.concurrency_key is not null and new.queue <> old.queue)
+        ) then
+            new.status := 'waiting';
+            new.hold := 'settling';
+        end if;
+        return new;
+    end if;
+
+    if not jobstream.may_become(old.status, new.status) or new.status = 'running'
+        or (new.status = 'dlq' and old.status <> 'running' and coalesce(new.deadline > v_now, true))
+    then
+        perform jobstream.refuse(
+            'JS409', 'a job cannot be set from ' || old.status || ' to ' || new.status || ': ' || old.id
+        );
+    end if;
+    if old.status = 'running' then
+        new.worker := null;
+        new.lease_until := null;
+        new.ended_attempt := old.attempt;
+        new.ended_verb := 'update';
+    end if;
+    new.cancel_requested := false;
+    new.cancel_requested_at := null;
+    new.hold := null;
+    if jobstream.is_terminal(new.status) then
+        new.completed_at := v_now;
+        new.reason := case
+            when new.status = 'done' then null
+            when new.reason is not null then new.reason
+            when new.status = 'dlq' and new.deadline <= v_now then 'deadline'
+            else 'requested'
+        end;
+        return new;
+    end if;
+    if jobstream.is_terminal(old.status) then
+        new.failures := 0;
+        new.crashes := 0;
+        new.result := null;
+        new.progress := null;
+        new.completed_at := null;
+        new.reason := null;
+        new.deadline := case when new.deadline > v_now then new.deadline end;
+        v_gated := new.concurrency_key is not null;
+    end if;
+    if new.status = 'failed' then
+        new.hold := 'settling';
+    elsif new.status = 'waiting' or v_gated then
+        new.status := case when old.status = 'failed' then 'failed' else 'waiting' end;
+        new.hold := 'settling';
+    elsif old.scheduled_at > v_now and new.scheduled_at is not distinct from old.scheduled_at then
+        new.scheduled_at := v_now;
+    end if;
+    return new;
+end
+$$;
+
+comment on function jobstream.check_update() is
+'Trigger: a plain UPDATE of a job is checked, and completed.';
+
+create function jobstream.check_delete()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    if not jobstream.is_terminal(old.status) then
+        perform jobstream.refuse('JS409', 'a job that is ' || old.status || ' cannot be deleted: ' || old.id);
+    end if;
+    return old;
+end
+$$;
+
+comment on function jobstream.check_delete() is 'Trigger: only ended jobs can be deleted.';
+
+create trigger check_update
+before update on jobstream.jobs
+for each row
+when (coalesce(pg_catalog.current_setting('jobstream.verb', true), '') = '')
+execute function jobstream.check_update();
+
+create trigger check_delete
+before delete on jobstream.jobs
+for each row
+when (coalesce(pg_catalog.current_setting('jobstream.verb', true), '') <> 'maintain')
+execute function jobstream.check_delete();
+
+-- triggers/ring.sql
+-- The bell. NOTIFY makes commits queue up one by one, so it is rung only when it must: at commit (deferred), once a
+-- transaction, and only by who gets the bell's lock; who does not skips, because the winner's ring already set the
+-- listeners reading, and they go on polling while events flow.
+-- Modes, by the setting jobstream.bell: doorbell (default), notify (every transaction), off.
+
+-- True for the first of a transaction's rows that asks: the later ones of the same transaction need no bell.
+create function jobstream.first_ring(p_setting text, p_ring text)
+returns boolean
+language sql
+volatile
+as $$
+    select case
+        when pg_catalog.current_setting(p_setting, true) is distinct from p_ring
+        then pg_catalog.set_config(p_setting, p_ring, true) is not null
+        else false
+    end
+$$;
+
+comment on function jobstream.first_ring(text, text) is
+'Whether this transaction asks for that ring for the first time.';
+
+create function jobstream.may_ring(p_lock_class integer, p_lock integer)
+returns boolean
+language sql
+volatile
+as $$
+    select case coalesce(nullif(pg_catalog.current_setting('jobstream.bell', true), ''), 'doorbell')
+        when 'doorbell' then pg_catalog.pg_try_advisory_xact_lock(p_lock_class, p_lock)
+        when 'notify' then true
+        else false
+    end
+$$;
+
+comment on function jobstream.may_ring(integer, integer) is
+'Whether this transaction rings: the setting jobstream.bell and the bell''s lock decide.';
+
+create function jobstream.ring_events()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    if jobstream.may_ring(1785688947, 1) then
+        perform pg_catalog.pg_notify('jobstream_events', '');
+    end if;
+    return null;
+end
+$$;
+
+comment on function jobstream.ring_events() is 'Trigger at commit: there are events.';
+
+create function jobstream.ring_ready()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    if jobstream.may_ring(1785688948, pg_catalog.hashtext(new.queue)) then
+        perform pg_catalog.pg_notify('jobstream_ready', new.queue);
+    end if;
+    return null;
+end
+$$;
+
+comment on function jobstream.ring_ready() is 'Trigger at commit: a queue has a job to claim.';
+
+create constraint trigger ring_events
+after insert on jobstream.job_events
+deferrable initially deferred
+for each row
+when (jobstream.first_ring('jobstream.rung_events', new.xid::text))
+execute function jobstream.ring_events();
+
+create constraint trigger ring_ready
+after insert on jobstream.job_events
+deferrable initially deferred
+for each row
+when (
+    new.status = 'pending' and new.type in ('status', 'updated')
+    and jobstream.first_ring('jobstream.rung_ready', new.xid::text || new.queue)
+)
+execute function jobstream.ring_ready();
+
+-- functions/attempts.sql
+-- The fence. A worker's verb counts only where its job is running with the attempt that it names. The same verb again
+-- with the attempt that it ended changes nothing and succeeds: a lost acknowledgement can be repeated.
+
+-- The job, locked, if the attempt is running. Null: this verb ended this attempt before. JS404, JS410 otherwise.
+create function jobstream.lock_attempt(p_id text, p_attempt integer, p_verb text)
+returns jobstream.jobs
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_job jobstream.jobs;
+begin
+    select j.* into v_job from jobstream.jobs as j where j.id = p_id for update;
+    if not found then
+        perform jobstream.refuse('JS404', 'no such job: ' || coalesce(p_id, 'null'));
+    elsif v_job.status = 'running' and v_job.attempt = p_attempt then
+        return v_job;
+    elsif v_job.ended_attempt = p_attempt and v_job.ended_verb = p_verb then
+        return null;
+    end if;
+    perform jobstream.refuse(
+        'JS410', 'lease lost: attempt ' || coalesce(p_attempt::text, 'null') || ' of job ' || p_id
+        || ' no longer runs (it is ' || v_job.status || ', attempt ' || v_job.attempt || ')'
+    );
+end
+$$;
+
+comment on function jobstream.lock_attempt(text, integer, text) is
+'Locks a job for its worker''s verb; null where the verb is a repetition; JS404, JS410.';
+
+-- All jobs that wait for one of these, directly or through others, in no order.
+create function jobstream.followers_of(p_ids text [])
+returns text []
+language sql
+stable
+as $$
+    with recursive followers as (
+        select a.job_id
+        from jobstream.job_awaits as a
+        where a.upstream_id = any (p_ids)
+        union
+        select a.job_id
+        from followers as f
+        inner join jobstream.job_awaits as a on f.job_id = a.upstream_id
+    )
+
+    select coalesce(pg_catalog.array_agg(f.job_id), '{}') from followers as f
+$$;
+
+comment on function jobstream.followers_of(text []) is
+'Ids of all jobs that wait for one of these, directly or through others.';
+
+-- The lock order of every verb: all job rows that it will touch, followers included, in ascending id, before its first
+-- update. Where nobody awaits anybody, this looks no further.
+create function jobstream.lock_jobs(p_ids text [])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if exists (select from jobstream.job_awaits) then
+        p_ids := p_ids || jobstream.followers_of(p_ids);
+    end if;
+    perform from (select distinct i.id from unnest(p_ids) as i (id) order by i.id offset 0) as ordered
+    cross join lateral (select from jobstream.jobs as j where j.id = ordered.id for update) as locked;
+end
+$$;
+
+comment on function jobstream.lock_jobs(text []) is
+'Locks jobs and all that wait for them, in ascending id.';
+
+-- Seconds until the attempt after this failure: min(max, base * 2^(failures - 1)) and its kin, give or take the jitter.
+create function jobstream.backoff_delay(p_backoff jsonb, p_failures integer)
+returns interval
+language sql
+volatile
+as $$
+    select pg_catalog.make_interval(secs => (
+        least(
+            b.longest,
+            case b.type
+                when 'fixed' then b.base
+                when 'linear' then b.base * p_failures
+                else b.base * pg_catalog.power(2::double precision, least(p_failures - 1, 60))
+            end
+        ) * (1 + b.jitter * (2 * pg_catalog.random() - 1))
+    ))
+    from (
+        select
+            coalesce(p_backoff ->> 'type', 'exponential') as type,
+            coalesce((p_backoff ->> 'base')::double precision, 5) as base,
+            coalesce((p_backoff ->> 'max')::double precision, 120) as longest,
+            coalesce((p_backoff ->> 'jitter')::double precision, 0.1) as jitter
+    ) as b
+$$;
+
+comment on function jobstream.backoff_delay(jsonb, integer) is
+'How long to wait after that many failures.';
+
+-- One error as it is kept: {attempt, at, worker, type, message, traceback}, bounded.
+create function jobstream.error_entry(p_job jobstream.jobs, p_error jsonb)
+returns jsonb
+language sql
+volatile
+as $$
+    select pg_catalog.jsonb_build_object(
+        'attempt', p_job.attempt,
+        'at', jobstream.clock(),
+        'started_at', p_job.started_at,
+        'worker', p_job.worker,
+        'type', pg_catalog.left(p_error ->> 'type', 256),
+        'message', pg_catalog.left(
+            case pg_catalog.jsonb_typeof(p_error)
+                when 'object' then coalesce(p_error ->> 'message', p_error ->> 'type', 'error')
+                when 'string' then p_error #>> '{}'
+                else coalesce(p_error::text, 'error')
+            end, 4000
+        ),
+        'traceback', pg_catalog.right(p_error ->> 'traceback', 16000)
+    )
+$$;
+
+comment on function jobstream.error_entry(jobstream.jobs, jsonb) is 'One entry of jobs.errors.';
+
+create function jobstream.error_text(p_entry jsonb)
+returns text
+language sql
+immutable
+as $$
+    select pg_catalog.concat_ws(': ', p_entry ->> 'type', p_entry ->> 'message')
+$$;
+
+comment on function jobstream.error_text(jsonb) is 'An entry of jobs.errors as one text.';
+
+-- The last 20 errors.
+create function jobstream.add_error(p_errors jsonb, p_entry jsonb)
+returns jsonb
+language sql
+immutable
+as $$
+    select case
+        when pg_catalog.jsonb_array_length(p_errors) >= 20 then (p_errors - 0) || p_entry
+        else p_errors || p_entry
+    end
+$$;
+
+comment on function jobstream.add_error(jsonb, jsonb) is 'Appends to jobs.errors, keeping the last 20.';
+
+-- functions/holds.sql
+-- Held jobs: why a job that is not done with waiting is not pending. hold says it:
+--   settling   nobody has looked yet: enqueued, rescheduled or retried a moment ago
+--   upstream   job_awaits has rows for it
+--   time       scheduled_at is ahead (failed jobs in backoff too)
+--   key        its concurrency key is taken
+-- advance_jobs() decides; it is called after a commit made the question answerable (settle_jobs), when a time has come
+-- (maintain) and when an upstream or a key's holder has left (release_followers).
+
+-- Lets locked, held jobs through as far as they may go: pending, or the next hold. A failed job stays failed until then.
+create function jobstream.advance_jobs(p_ids text [])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := jobstream.clock();
+    v_key record;
+begin
+    update jobstream.jobs as j
+    set
+        status = case
+            when next.hold is null then 'pending'
+            when j.status = 'failed' then 'failed'
+            else 'waiting'
+        end,
+        hold = next.hold
+    from (
+        select
+            h.id,
+            case
+                when exists (select from jobstream.job_awaits as a where a.job_id = h.id) then 'upstream'
+                when h.scheduled_at > v_now then 'time'
+                when h.concurrency_key is not null then 'key'
+            end as hold
+        from unnest(p_ids) as i (id)
+        cross join lateral (
+            select t.id, t.scheduled_at, t.concurrency_key
+            from jobstream.jobs as t
+            where t.id = i.id and t.status in ('waiting', 'failed')
+            offset 0
+        ) as h
+    ) as next
+    where j.id = next.id and (next.hold is null or next.hold is distinct from j.hold);
+
+    for v_key in
+        select distinct j.queue, j.concurrency_key
+        from jobstream.jobs as j
+        where j.id = any (p_ids) and j.hold = 'key'
+        order by j.queue, j.concurrency_key
+    loop
+        perform jobstream.admit_jobs(v_key.queue, v_key.concurrency_key, false);
+    end loop;
+end
+$$;
+
+comment on function jobstream.advance_jobs(text []) is
+'Lets locked, held jobs through: pending, or the next hold.';
+
+-- Makes the next jobs of a concurrency key pending, as many as the key has room for, by priority, then id. A slot is a
+-- pending or running job. Counting is exact under the key's advisory lock, because whatever enters the set does so here;
+-- what leaves it calls here afterwards. Candidates that others have locked are passed over, and looked at again when
+-- their holder's change settles them.
+-- p_wait false: where somebody else holds the key's lock, its jobs go back to settling instead of waiting.
+create function jobstream.admit_jobs(p_queue text, p_key text, p_wait boolean)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_lock integer := hashtext(p_queue || chr(31) || p_key);
+    v_room bigint;
+begin
+    if p_wait then
+        perform pg_advisory_xact_lock(1785688949, v_lock);
+    elsif not pg_try_advisory_xact_lock(1785688949, v_lock) then
+        update jobstream.jobs as j
+        set hold = 'settling'
+        where j.id in (
+            select k.id
+            from jobstream.jobs as k
+            where k.queue = p_queue and k.concurrency_key = p_key and k.status in ('waiting', 'failed')
+                and k.hold = 'key'
+            order by k.priority, k.id
+            limit 1
+            for update skip locked
+        );
+        return;
+    end if;
+
+    select coalesce((select q.key_limit from jobstream.queues as q where q.name = p_queue), 1) - count(*)
+    into v_room
+    from jobstream.jobs as j
+    where j.queue = p_queue and j.concurrency_key = p_key and j.status in ('pending', 'running');
+    if v_room <= 0 then
+        return;
+    end if;
+    update jobstream.jobs as j
+    set status = 'pending', hold = null
+    where j.ctid = any (array(
+        select k.ctid
+        from jobstream.jobs as k
+        where k.queue = p_queue and k.concurrency_key = p_key and k.status in ('waiting', 'failed')
+            and k.hold = 'key'
+        order by k.priority, k.id
+        limit v_room
+        for update skip locked
+    ));
+end
+$$;
+
+comment on function jobstream.admit_jobs(text, text, boolean) is
+'Makes the next jobs of a concurrency key pending, as many as there is room for.';
+
+-- Looks at jobs that wait for upstreams (locked by the caller): cancels those with an upstream that ended otherwise than
+-- they need, forgets upstreams that have ended, and advances who waits for none any more. Upstreams must be settled for
+-- the caller: locked, or ended in this transaction.
+create function jobstream.resolve_awaits(p_ids text [])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := jobstream.clock();
+    v_cancelled text [];
+    v_free text [];
+begin
+    with doomed as (
+        select
+            a.job_id,
+            min(u.id) as upstream_id,
+            (array_agg(u.status order by u.id))[1] as ended
+        from unnest(p_ids) as i (id)
+        cross join lateral (select * from jobstream.job_awaits as t where t.job_id = i.id offset 0) as a
+        inner join jobstream.jobs as u on a.upstream_id = u.id
+        inner join jobstream.jobs as h on a.job_id = h.id
+        where u.status in ('dlq', 'cancelled') and h.await_for = 'done' and h.status = 'waiting'
+        group by a.job_id
+    ),
+
+    cancelled as (
+        update jobstream.jobs as j
+        set
+            status = 'cancelled',
+            reason = 'upstream',
+            hold = null,
+            completed_at = v_now,
+            last_error = 'awaited job ' || d.upstream_id || ' ended ' || d.ended
+        from doomed as d
+        where j.id = d.job_id
+        returning j.id
+    )
+
+    select coalesce(array_agg(c.id), '{}') into v_cancelled from cancelled as c;
+
+    delete from jobstream.job_awaits as a
+    where a.job_id = any (v_cancelled);
+
+    delete from jobstream.job_awaits as a
+    using jobstream.jobs as u
+    where a.job_id = any (p_ids)
+        and a.upstream_id = u.id
+        and u.status in ('done', 'dlq', 'cancelled');
+
+    v_free := array(
+        select i.id
+        from unnest(p_ids) as i (id)
+        where i.id <> all (v_cancelled)
+            and not exists (select from jobstream.job_awaits as a where a.job_id = i.id)
+    );
+    if v_free <> '{}' then
+        perform jobstream.advance_jobs(v_free);
+    end if;
+end
+$$;
+
+comment on function jobstream.resolve_awaits(text []) is
+'Cancels or advances waiting jobs whose upstreams have ended.';
+
+-- Looks at jobs that nobody has looked at yet, at most p_limit; answers how many it took. Waits for nobody: rows and
+-- keys that others hold are left for the next time. Called by claim() and maintain(), after the commit of whoever made
+-- the jobs. Locks: held jobs, then their upstreams (shared, so that an upstream's end is either seen here or sees them).
+create function jobstream.settle_jobs(p_limit integer)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_ids text [];
+    v_upstreams text [];
+    v_blocked text [];
+begin
+    v_ids := array(
+        select j.id
+        from jobstream.jobs as j
+        where j.hold = 'settling'
+        order by j.id
+        limit p_limit
+        for update skip locked
+    );
+    if v_ids = '{}' then
+        return 0;
+    end if;
+
+    if exists (select from jobstream.job_awaits) then
+        v_upstreams := array(
+            select j.id
+            from jobstream.jobs as j
+            where j.id in (select a.upstream_id from jobstream.job_awaits as a where a.job_id = any (v_ids))
+            order by j.id
+            for share skip locked
+        );
+        v_blocked := array(
+            select distinct a.job_id
+            from jobstream.job_awaits as a
+            where a.job_id = any (v_ids)
+                and a.upstream_id <> all (v_upstreams)
+                and exists (select from jobstream.jobs as u where u.id = a.upstream_id)
+        );
+        v_ids := array(select i.id from unnest(v_ids) as i (id) where i.id <> all (v_blocked) order by i.id);
+        perform jobstream.resolve_awaits(v_ids);
+        v_ids := array(
+            select i.id
+            from unnest(v_ids) as i (id)
+            inner join jobstream.jobs as j on i.id = j.id
+            where j.hold = 'settling'
+        );
+    end if;
+    perform jobstream.advance_jobs(v_ids);
+    return cardinality(v_ids);
+end
+$$;
+
+comment on function jobstream.settle_jobs(integer) is
+'Decides for jobs that nobody has looked at yet whether they may run; answers how many it took.';
+
+-- functions/enqueue.sql
+-- Enqueue: one INSERT for any number of jobs. It touches no counter and no other job's row, so a transaction that
+-- enqueued and stays open holds up nobody: jobs that await others or share a concurrency key start held and are let
+-- through by settle_jobs() after the commit.
+
+create type jobstream.new_job as (
+    ordinal integer,
+    kind text,
+    args jsonb,
+    queue text,
+    priority integer,
+    scheduled_at timestamptz,
+    delay interval,
+    deadline timestamptz,
+    idempotency_key text,
+    max_attempts integer,
+    backoff jsonb,
+    timeout_seconds integer,
+    labels jsonb,
+    concurrency_key text,
+    await_jobs text [],
+    await_for text,
+    unique_for text,
+    unique_key text,
+    owner text,
+    triggered_by text,
+    parent_job text,
+    class text,
+    mode text,
+    scope text,
+    trigger text,
+    pipeline_id text,
+    pipeline_step text,
+    cron_expr text,
+    traceparent text
+);
+
+comment on type jobstream.new_job is 'A request to enqueue, after defaults.';
+
+-- What is wrong with a request: field and words, or null.
+create function jobstream.new_job_fault(p_job jobstream.new_job)
+returns text []
+language sql
+immutable
+as $$
+    select case
+        when jobstream.name_fault(p_job.kind) is not null
+        then array['kind', jobstream.name_fault(p_job.kind)]
+        when jobstream.name_fault(p_job.queue) is not null
+        then array['queue', jobstream.name_fault(p_job.queue)]
+        when jobstream.json_fault(p_job.args) is not null
+        then array['args', jobstream.json_fault(p_job.args)]
+        when jobstream.labels_fault(p_job.labels) is not null
+        then array['labels', jobstream.labels_fault(p_job.labels)]
+        when jobstream.backoff_fault(p_job.backoff) is not null
+        then array['backoff', jobstream.backoff_fault(p_job.backoff)]
+        when p_job.scheduled_at is not null and p_job.delay is not null
+        then array['delay', 'not together with scheduled_at']
+        when p_job.delay < interval '0' or p_job.delay > interval '100 years'
+        then array['delay', 'must not be negative nor over 100 years']
+        when p_job.scheduled_at in ('infinity', '-infinity')
+        then array['scheduled_at', 'must be a finite time']
+        when p_job.deadline in ('infinity', '-infinity')
+        then array['deadline', 'must be a finite time']
+        when p_job.idempotency_key !~ '^[!-~]+$' or pg_catalog.char_length(p_job.idempotency_key) > 256
+        then array['idempotency_key', 'must be 1 to 256 visible ASCII characters']
+        when p_job.max_attempts not between 1 and 1000
+        then array['max_attempts', 'must be 1 to 1000']
+        when p_job.timeout_seconds not between 1 and 31536000
+        then array['timeout_seconds', 'must be 1 to 31536000']
+        when pg_catalog.char_length(p_job.concurrency_key) not between 1 and 256
+        then array['concurrency_key', 'must be 1 to 256 characters']
+        when p_job.await_for not in ('done', 'ended')
+        then array['await_for', 'must be done or ended']
+        when pg_catalog.cardinality(p_job.await_jobs) > 10000
+        then array['await_jobs', 'at most 10000']
+        when p_job.unique_for not in ('pending', 'active')
+        then array['unique_for', 'must be pending or active']
+        when (p_job.unique_for is null) <> (p_job.unique_key is null)
+        then array['unique_key', 'unique_for and unique_key go together']
+        when pg_catalog.char_length(p_job.unique_key) not between 1 and 256
+        then array['unique_key', 'must be 1 to 256 characters']
+        when pg_catalog.char_length(p_job.owner) > 256
+        then array['owner', 'must be at most 256 characters']
+        when p_job.parent_job is not null and not jobstream.is_id(p_job.parent_job)
+        then array['parent_job', 'must be the id of a job']
+        when greatest(
+            pg_catalog.char_length(p_job.triggered_by),
+            pg_catalog.char_length(p_job.class),
+            pg_catalog.char_length(p_job.mode),
+            pg_catalog.char_length(p_job.scope)
+        ) > 1024
+        then array['triggered_by', 'triggered_by, class, mode and scope take at most 1024 characters']
+    end
+$$;
+
+comment on function jobstream.new_job_fault(jobstream.new_job) is
+'What is wrong with a request: {field, words}; null: nothing.';
+
+-- The fingerprint of a request: SHA-256 over its values after defaults, the delay as given. Times and intervals go in as
+-- numbers, so that no session's formats matter; jsonb text is canonical.
+create function jobstream.fingerprint(p_job jobstream.new_job)
+returns bytea
+language sql
+stable
+as $$
+    select pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.jsonb_build_array(
+        p_job.kind, p_job.args, p_job.queue, p_job.priority,
+        extract(epoch from p_job.scheduled_at), extract(epoch from p_job.delay), extract(epoch from p_job.deadline),
+        p_job.max_attempts, p_job.backoff, p_job.timeout_seconds, p_job.labels, p_job.concurrency_key,
+        pg_catalog.to_jsonb(p_job.await_jobs), p_job.parent_job, p_job.class, p_job.mode, p_job.scope
+    )::text, 'UTF8'))
+$$;
+
+comment on function jobstream.fingerprint(jobstream.new_job) is
+'SHA-256 of what a request asks for, to tell a repetition from another request under the same key.';
+
+-- The first status of a request. p_upstreams: {awaited id: status} as read before. A job that awaits an open upstream
+-- or has a concurrency key starts held (settling): only after the commit may others' rows be locked for it.
+create function jobstream.first_state(
+    p_job jobstream.new_job, p_now timestamptz, p_upstreams jsonb,
+    out status text, out hold text, out reason text, out last_error text
+)
+language sql
+immutable
+as $$
+    select
+        case
+            when u.failed is not null then 'cancelled'
+            when u.is_open or t.is_later or p_job.concurrency_key is not null then 'waiting'
+            else 'pending'
+        end,
+        case
+            when u.failed is not null then null
+            when u.is_open or p_job.concurrency_key is not null then 'settling'
+            when t.is_later then 'time'
+        end,
+        case when u.failed is not null then 'upstream' end,
+        'awaited job ' || u.failed || ' ended ' || (p_upstreams ->> u.failed)
+    from (
+        select coalesce(coalesce(p_job.scheduled_at, p_now + p_job.delay) > p_now, false) as is_later
+    ) as t
+    cross join (
+        select
+            pg_catalog.min(a.id) filter (
+                where p_job.await_for = 'done' and p_upstreams ->> a.id in ('dlq', 'cancelled')
+            ) as failed,
+            coalesce(
+                pg_catalog.bool_or(p_upstreams ->> a.id not in ('done', 'dlq', 'cancelled')), false
+            ) as is_open
+        from pg_catalog.unnest(p_job.await_jobs) as a (id)
+    ) as u
+$$;
+
+comment on function jobstream.first_state(jobstream.new_job, timestamptz, jsonb) is
+'The first status of a request, why it is held, and why it was cancelled at once.';
+
+-- Refuses faulty requests (JS400), unknown parents (JS404) and owners that this database user may not act for.
+create function jobstream.check_new_jobs(p_jobs jobstream.new_job [])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_bad record;
+begin
+    select n.ordinal, f.fault
+    into v_bad
+    from unnest(p_jobs) as n
+    cross join lateral (select jobstream.new_job_fault(n) as fault) as f
+    where f.fault is not null
+    order by n.ordinal
+    limit 1;
+    if found then
+        perform jobstream.refuse(
+            'JS400', v_bad.fault[1] || ' ' || v_bad.fault[2],
+            jsonb_build_object('ordinal', v_bad.ordinal, 'field', v_bad.fault[1])
+        );
+    end if;
+
+    select n.ordinal, n.parent_job
+    into v_bad
+    from unnest(p_jobs) as n
+    where n.parent_job is not null
+        and not exists (select from jobstream.jobs as j where j.id = n.parent_job and j.owner = n.owner)
+    order by n.ordinal
+    limit 1;
+    if found then
+        perform jobstream.refuse(
+            'JS404', 'no such parent job: ' || v_bad.parent_job,
+            jsonb_build_object('ordinal', v_bad.ordinal, 'field', 'parent_job')
+        );
+    end if;
+
+    select n.ordinal
+    into v_bad
+    from unnest(p_jobs) as n
+    where n.owner not in ('', session_user) and not jobstream.may_touch(n.owner)
+    limit 1;
+    if found then
+        perform jobstream.refuse(
+            'JS400', 'owner must be empty or ' || session_user,
+            jsonb_build_object('ordinal', v_bad.ordinal, 'field', 'owner')
+        );
+    end if;
+end
+$$;
+
+comment on function jobstream.check_new_jobs(jobstream.new_job []) is
+'Refuses requests that break a rule; the error''s detail names ordinal and field.';
+
+-- {id: status} of all jobs that the requests await; JS404 where one is unknown or another owner's.
+create function jobstream.read_upstreams(p_jobs jobstream.new_job [])
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_upstreams jsonb;
+    v_missing record;
+begin
+    select coalesce(jsonb_object_agg(u.id, u.status), '{}')
+    into v_upstreams
+    from unnest(p_jobs) as n
+    cross join lateral unnest(n.await_jobs) as a (id)
+    inner join jobstream.jobs as u on a.id = u.id and n.owner = u.owner;
+
+    select n.ordinal, a.id
+    into v_missing
+    from unnest(p_jobs) as n
+    cross join lateral unnest(n.await_jobs) as a (id)
+    where a.id is null or not v_upstreams ? a.id
+    order by n.ordinal
+    limit 1;
+    if found then
+        perform jobstream.refuse(
+            'JS404', 'no such job to await: ' || coalesce(v_missing.id, 'null'),
+            jsonb_build_object('ordinal', v_missing.ordinal, 'field', 'await_jobs')
+        );
+    end if;
+    return v_upstreams;
+end
+$$;
+
+comment on function jobstream.read_upstreams(jobstream.new_job []) is
+'{id: status} of all jobs that the requests await.';
+
+-- {ordinal: id} of the requests that a unique key makes a repetition: of a job that is there, or of an earlier request.
+-- Locks: the advisory locks of the keys, in ascending order, until the transaction ends.
+create function jobstream.find_uniques(p_jobs jobstream.new_job [], p_ids text [])
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+begin
+    perform pg_advisory_xact_lock(1785688950, k.number)
+    from (
+        select distinct hashtext(concat_ws(chr(31), n.owner, n.kind, n.unique_key)) as number
+        from unnest(p_jobs) as n
+        where n.unique_key is not null
+        order by number
+    ) as k;
+
+    return (
+        select coalesce(jsonb_object_agg(f.ordinal, f.id) filter (where f.id is not null), '{}')
+        from (
+            select
+                n.ordinal,
+                coalesce(there.id, nullif(first_value(p_ids[n.ordinal]) over w, p_ids[n.ordinal])) as id
+            from unnest(p_jobs) as n
+            left join lateral (
+                select j.id
+                from jobstream.jobs as j
+                where j.kind = n.kind
+                    and j.unique_key = n.unique_key
+                    and j.owner = n.owner
+                    and (
+                        j.status in ('waiting', 'pending')
+                        or (n.unique_for = 'active' and j.status in ('running', 'failed'))
+                    )
+                order by j.id
+                limit 1
+            ) as there on true
+            where n.unique_key is not null
+            window w as (partition by n.owner, n.kind, n.unique_key order by n.ordinal)
+        ) as f
+    );
+end
+$$;
+
+comment on function jobstream.find_uniques(jobstream.new_job [], text []) is
+'{ordinal: id} of the requests that a unique key makes a repetition.';
+
+-- Inserts the requests and answers for each, in order: its id, status, and whether it was there before.
+-- Requests must be numbered 1 to n. JS422: a key is there with another request. Waits while an open transaction holds a
+-- key: insert_jobs_in_time() bounds that.
+-- Writes: jobs, job_labels, job_awaits. Locks: new rows and unique keys only.
+create function jobstream.insert_jobs(p_jobs jobstream.new_job [])
+returns table (ordinal integer, id text, status text, idempotent boolean)
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := jobstream.clock();
+    v_time text := jobstream.id_time(v_now);
+    v_ids text [] := array(select v_time || jobstream.id_tail() from generate_series(1, cardinality(p_jobs)));
+    v_upstreams jsonb := '{}';
+    v_known jsonb := '{}';
+    v_statuses jsonb;
+    v_answer record;
+begin
+    perform jobstream.check_new_jobs(p_jobs);
+    if exists (select from unnest(p_jobs) as n where cardinality(n.await_jobs) > 0) then
+        v_upstreams := jobstream.read_upstreams(p_jobs);
+    end if;
+    if exists (select from unnest(p_jobs) as n where n.unique_key is not null) then
+        v_known := jobstream.find_uniques(p_jobs, v_ids);
+    end if;
+
+    with inserted as (
+        insert into jobstream.jobs as j (
+            id, queue, kind, priority, status, reason, max_attempts, scheduled_at, deadline, created_at,
+            completed_at, owner, idempotency_key, concurrency_key, unique_key, await_jobs, await_for,
+            timeout_seconds, backoff, labels, args, last_error, trigger, triggered_by, parent_job, pipeline_id,
+            pipeline_step, cron_expr, class, mode, scope, hold, unique_for, fingerprint, traceparent
+        )
+        select
+            v_ids[n.ordinal], n.queue, n.kind, n.priority, s.status, s.reason, n.max_attempts,
+            coalesce(n.scheduled_at, v_now + n.delay), n.deadline, v_now,
+            case when s.status = 'cancelled' then v_now end, n.owner, n.idempotency_key, n.concurrency_key,
+            n.unique_key, nullif(n.await_jobs, '{}'), n.await_for, n.timeout_seconds, n.backoff, n.labels, n.args,
+            s.last_error, n.trigger, n.triggered_by, n.parent_job, n.pipeline_id, n.pipeline_step, n.cron_expr,
+            n.class, n.mode, n.scope, s.hold, n.unique_for,
+            case when n.idempotency_key is not null then jobstream.fingerprint(n) end, n.traceparent
+        from unnest(p_jobs) as n
+        cross join lateral jobstream.first_state(n, v_now, v_upstreams) as s
+        where v_known = '{}' or not v_known ? n.ordinal::text
+        order by n.ordinal
+        on conflict on constraint jobs_idempotency_key do nothing
+        returning j.id, j.status
+    )
+    select coalesce(jsonb_object_agg(i.id, i.status), '{}') into v_statuses from inserted as i;
+
+    insert into jobstream.job_labels (name, value, job_id)
+    select l.key, l.value, v_ids[n.ordinal]
+    from unnest(p_jobs) as n
+    cross join lateral jsonb_each_text(n.labels) as l
+    where n.labels <> '{}' and v_statuses ? v_ids[n.ordinal];
+
+    if v_upstreams <> '{}' then
+        insert into jobstream.job_awaits (job_id, upstream_id)
+        select distinct v_ids[n.ordinal], a.id
+        from unnest(p_jobs) as n
+        cross join lateral unnest(n.await_jobs) as a (id)
+        where v_statuses ->> v_ids[n.ordinal] = 'waiting'
+            and v_upstreams ->> a.id not in ('done', 'dlq', 'cancelled');
+    end if;
+
+    for v_answer in
+        select
+            n.ordinal,
+            coalesce(own.id, there.id) as id,
+            coalesce(own.status, there.status) as status,
+            own.id is null as idempotent,
+            own.id is null and not v_known ? n.ordinal::text
+            and there.fingerprint is distinct from jobstream.fingerprint(n) as is_other
+        from unnest(p_jobs) as n
+        left join lateral (
+            select v_ids[n.ordinal] as id, v_statuses ->> v_ids[n.ordinal] as status
+            where v_statuses ? v_ids[n.ordinal]
+        ) as own on true
+        left join lateral (
+            select j.id, j.status, j.fingerprint
+            from jobstream.jobs as j
+            where own.id is null and v_known ? n.ordinal::text and j.id = v_known ->> n.ordinal::text
+            union all
+            select j.id, j.status, j.fingerprint
+            from jobstream.jobs as j
+            where own.id is null and not v_known ? n.ordinal::text
+                and j.owner = n.owner and j.idempotency_key = n.idempotency_key
+        ) as there on true
+        order by n.ordinal
+    loop
+        if v_answer.id is null then
+            raise exception using errcode = '40001', message = 'the job of that idempotency key is just being deleted';
+        elsif v_answer.is_other then
+            perform jobstream.refuse(
+                'JS422', 'this idempotency key was used with another request',
+                jsonb_build_object('ordinal', v_answer.ordinal, 'field', 'idempotency_key', 'id', v_answer.id)
+            );
+        end if;
+        ordinal := v_answer.ordinal;
+        id := v_answer.id;
+        status := v_answer.status;
+        idempotent := v_answer.idempotent;
+        return next;
+    end loop;
+end
+$$;
+
+comment on function jobstream.insert_jobs(jobstream.new_job []) is
+'Inserts requests; answers ordinal, id, status, idempotent for each.';
+
+-- The same, and JS423 where a key stays held by an open transaction for 2 s. A block with an exception handler is a
+-- subtransaction, so only requests with keys come this way.
+create function jobstream.insert_jobs_in_time(p_jobs jobstream.new_job [])
+returns table (ordinal integer, id text, status text, idempotent boolean)
+language plpgsql
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+begin
+    return query select i.ordinal, i.id, i.status, i.idempotent from jobstream.insert_jobs(p_jobs) as i;
+exception
+    when lock_not_available then
+        perform jobstream.refuse('JS423', 'the key is held by a transaction that has been open for over 2 s');
+end
+$$;
+
+comment on function jobstream.insert_jobs_in_time(jobstream.new_job []) is
+'insert_jobs, with at most 2 s of waiting for a key.';
+
+-- Requests from JSON. JS400 for what cannot be read, naming ordinal (and field where known).
+create function jobstream.read_new_job(p_job jsonb, p_ordinal integer)
+returns jobstream.new_job
+language sql
+stable
+as $$
+    select row(
+        p_ordinal, r.kind, coalesce(r.args, '{}'), coalesce(r.queue, 'default'), coalesce(r.priority, 0),
+        r.scheduled_at, r.delay, r.deadline, r.idempotency_key, coalesce(r.max_attempts, 3),
+        nullif(r.backoff, 'null'), r.timeout_seconds, coalesce(nullif(r.labels, 'null'), '{}'), r.concurrency_key,
+        r.await_jobs, coalesce(r.await_for, 'done'), r.unique_for, r.unique_key, coalesce(r.owner, ''),
+        r.triggered_by, r.parent_job, r.class, r.mode, r.scope, coalesce(r.trigger, 'demand'), r.pipeline_id,
+        r.pipeline_step, r.cron_expr, r.traceparent
+    )::jobstream.new_job
+    from pg_catalog.jsonb_to_record(p_job) as r (
+        kind text, args jsonb, queue text, priority integer, scheduled_at timestamptz, delay interval,
+        deadline timestamptz, idempotency_key text, max_attempts integer, backoff jsonb, timeout_seconds integer,
+        labels jsonb, concurrency_key text, await_jobs text [], await_for text, unique_for text, unique_key text,
+        owner text, triggered_by text, parent_job text, class text, mode text, scope text, trigger text,
+        pipeline_id text, pipeline_step text, cron_expr text, traceparent text
+    )
+$$;
+
+comment on function jobstream.read_new_job(jsonb, integer) is
+'One request from JSON, with defaults.';
+
+create function jobstream.read_new_jobs(p_jobs jsonb)
+returns jobstream.new_job []
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_fields constant text [] := array[
+        'kind', 'args', 'queue', 'priority', 'scheduled_at', 'delay', 'deadline', 'idempotency_key', 'max_attempts',
+        'backoff', 'timeout_seconds', 'labels', 'concurrency_key', 'await_jobs', 'await_for', 'unique_for',
+        'unique_key', 'owner', 'triggered_by', 'parent_job', 'class', 'mode', 'scope', 'trigger', 'pipeline_id',
+        'pipeline_step', 'cron_expr', 'traceparent'
+    ];
+    v_bad record;
+    v_ordinal integer := 0;
+    v_message text;
+begin
+    if jsonb_typeof(p_jobs) is distinct from 'array' then
+        perform jobstream.refuse('JS400', 'jobs must be an array of objects');
+    end if;
+    for v_bad in
+        select
+            e.ordinal,
+            case
+                when jsonb_typeof(e.job) = 'object'
+                then (select min(k) from jsonb_object_keys(e.job) as k where k <> all (v_fields))
+            end as field,
+            jsonb_typeof(e.job) <> 'object' as is_no_object
+        from jsonb_array_elements(p_jobs) with ordinality as e (job, ordinal)
+        where jsonb_typeof(e.job) <> 'object' or e.job - v_fields <> '{}'
+        limit 1
+    loop
+        perform jobstream.refuse(
+            'JS400',
+            case when v_bad.is_no_object then 'each job must be an object' else 'unknown field ' || v_bad.field end,
+            jsonb_strip_nulls(jsonb_build_object('ordinal', v_bad.ordinal, 'field', v_bad.field))
+        );
+    end loop;
+
+    begin
+        return array(
+            select jobstream.read_new_job(e.job, e.ordinal::integer)
+            from jsonb_array_elements(p_jobs) with ordinality as e (job, ordinal)
+            order by e.ordinal
+        );
+    exception
+        when data_exception then
+            null;
+    end;
+    for v_bad in
+        select e.job, e.ordinal from jsonb_array_elements(p_jobs) with ordinality as e (job, ordinal)
+    loop
+        v_ordinal := v_bad.ordinal;
+        perform jobstream.read_new_job(v_bad.job, v_ordinal);
+    end loop;
+    return null;
+exception
+    when data_exception then
+        get stacked diagnostics v_message = message_text;
+        perform jobstream.refuse('JS400', v_message, jsonb_build_object('ordinal', v_ordinal));
+end
+$$;
+
+comment on function jobstream.read_new_jobs(jsonb) is
+'Requests from a JSON array of objects with the names of enqueue''s parameters.';
+
+create function jobstream.enqueue_many(jobs jsonb)
+returns table (ordinal integer, id text, status text, idempotent boolean)
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'enqueue'
+as $$
+declare
+    v_jobs jobstream.new_job [] := jobstream.read_new_jobs(enqueue_many.jobs);
+begin
+    if exists (select from unnest(v_jobs) as n where n.idempotency_key is not null or n.unique_key is not null) then
+        return query select i.ordinal, i.id, i.status, i.idempotent from jobstream.insert_jobs_in_time(v_jobs) as i;
+    else
+        return query select i.ordinal, i.id, i.status, i.idempotent from jobstream.insert_jobs(v_jobs) as i;
+    end if;
+end
+$$;
+
+comment on function jobstream.enqueue_many(jsonb) is
+'Enqueues an array of objects with the names of enqueue''s parameters: all or none. Answers in order.';
+
+create function jobstream.enqueue(
+    kind text,
+    args jsonb default '{}',
+    queue text default 'default',
+    priority integer default 0,
+    scheduled_at timestamptz default null,
+    delay interval default null,
+    deadline timestamptz default null,
+    idempotency_key text default null,
+    max_attempts integer default 3,
+    backoff jsonb default null,
+    timeout_seconds integer default null,
+    labels jsonb default null,
+    concurrency_key text default null,
+    await_jobs text [] default null,
+    await_for text default null,
+    unique_for text default null,
+    unique_key text default null,
+    owner text default '',
+    triggered_by text default null,
+    parent_job text default null,
+    class text default null,
+    mode text default null,
+    scope text default null
+)
+returns table (id text, status text, idempotent boolean)
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'enqueue'
+as $$
+declare
+    v_jobs jobstream.new_job [] := array[row(
+        1, enqueue.kind, coalesce(enqueue.args, '{}'), coalesce(enqueue.queue, 'default'),
+        coalesce(enqueue.priority, 0), enqueue.scheduled_at, enqueue.delay, enqueue.deadline,
+        enqueue.idempotency_key, coalesce(enqueue.max_attempts, 3), nullif(enqueue.backoff, 'null'),
+        enqueue.timeout_seconds, coalesce(nullif(enqueue.labels, 'null'), '{}'), enqueue.concurrency_key,
+        enqueue.await_jobs, coalesce(enqueue.await_for, 'done'), enqueue.unique_for, enqueue.unique_key,
+        coalesce(enqueue.owner, ''), enqueue.triggered_by, enqueue.parent_job, enqueue.class, enqueue.mode,
+        enqueue.scope, 'demand', null, null, null, null
+    )::jobstream.new_job];
+begin
+    if enqueue.idempotency_key is not null or enqueue.unique_key is not null then
+        return query select i.id, i.status, i.idempotent from jobstream.insert_jobs_in_time(v_jobs) as i;
+    else
+        return query select i.id, i.status, i.idempotent from jobstream.insert_jobs(v_jobs) as i;
+    end if;
+end
+$$;
+
+comment on function jobstream.enqueue(
+    text, jsonb, text, integer, timestamptz, interval, timestamptz, text, integer, jsonb, integer, jsonb, text,
+    text [], text, text, text, text, text, text, text, text, text
+) is 'Enqueues one job. select * from jobstream.enqueue(''thumbnail'', ''{"path": "a.png"}'', queue => ''images'');';
+
+-- functions/claim.sql
+-- Claiming: FOR UPDATE SKIP LOCKED in index order inside a materialized CTE, then an UPDATE by ctid: joins of jobs to an
+-- array flip to a sequential scan from a few hundred rows on.
+
+-- How many jobs a queue may hand out now, at most p_limit: pause, max_running and rate. Where max_running or a rate is
+-- set the queue's row stays locked until the transaction ends, and counting is a statement of its own after the lock:
+-- in one statement max_running = 1 ran two.
+create function jobstream.take_allowance(p_queue text, p_limit integer)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_queue jobstream.queues;
+    v_now timestamptz;
+    v_running bigint;
+begin
+    select q.* into v_queue from jobstream.queues as q where q.name = p_queue;
+    if not found or (not v_queue.paused and v_queue.max_running is null and v_queue.rate_count is null) then
+        return p_limit;
+    elsif v_queue.paused then
+        return 0;
+    elsif current_setting('transaction_isolation') <> 'read committed' then
+        perform jobstream.refuse('JS400', 'claiming from a queue with limits wants READ COMMITTED');
+    end if;
+
+    select q.* into v_queue from jobstream.queues as q where q.name = p_queue for update;
+    if v_queue.max_running is not null then
+        select count(*)
+        into v_running
+        from jobstream.jobs as j
+        where j.status = 'running' and j.queue = p_queue;
+        p_limit := least(p_limit, v_queue.max_running - v_running);
+    end if;
+    if v_queue.rate_count is not null then
+        v_now := jobstream.clock();
+        p_limit := least(p_limit, floor(jobstream.rate_tokens(v_queue, v_now)));
+    end if;
+    return greatest(p_limit, 0);
+end
+$$;
+
+comment on function jobstream.take_allowance(text, integer) is
+'How many jobs a queue may hand out now; locks the queue''s row where it has limits.';
+
+-- Tokens in a queue's bucket at a time: it starts full and fills at rate_count / rate_seconds a second.
+create function jobstream.rate_tokens(p_queue jobstream.queues, p_now timestamptz)
+returns double precision
+language sql
+immutable
+as $$
+    select least(
+        p_queue.rate_count::double precision,
+        coalesce(p_queue.rate_tokens, p_queue.rate_count)
+        + greatest(extract(epoch from p_now - coalesce(p_queue.rate_filled_at, p_now)), 0)
+        * p_queue.rate_count / p_queue.rate_seconds
+    )
+$$;
+
+comment on function jobstream.rate_tokens(jobstream.queues, timestamptz) is
+'Tokens in a queue''s bucket at that time.';
+
+create function jobstream.spend_tokens(p_queue text, p_count bigint)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := jobstream.clock();
+begin
+    update jobstream.queues as q
+    set rate_tokens = jobstream.rate_tokens(q, v_now) - p_count, rate_filled_at = v_now
+    where q.name = p_queue and q.rate_count is not null;
+end
+$$;
+
+comment on function jobstream.spend_tokens(text, bigint) is 'Takes tokens out of a queue''s bucket.';
+
+-- Whether a JSON value is an object of positions: {"<queue>": [priority, "id"]}.
+create function jobstream.is_position(p_after jsonb)
+returns boolean
+language sql
+immutable
+as $$
+    select case
+        when pg_catalog.jsonb_typeof(p_after) <> 'object' then false
+        else not exists (
+            select from pg_catalog.jsonb_each(p_after) as p
+            where pg_catalog.jsonb_typeof(p.value) <> 'array'
+                or pg_catalog.jsonb_typeof(p.value -> 0) is distinct from 'number'
+                or p.value ->> 0 !~ '^-?[0-9]{1,9}$'
+                or pg_catalog.jsonb_typeof(p.value -> 1) is distinct from 'string'
+        )
+    end
+$$;
+
+comment on function jobstream.is_position(jsonb) is 'Whether it can be the parameter after of claim().';
+
+-- Claims up to n jobs, queues in array order. after: {"<queue>": [priority, "id"]}, the last position that the caller
+-- claimed: the scan starts behind it (dead entries of an old snapshot stay at the head of the index) and starts anew from
+-- the head, in the same call, where that gives fewer than asked.
+-- Nothing: no job is due, or its queue is paused, full or out of tokens. READ COMMITTED.
+-- Locks and writes: the jobs it returns; rows of queues with limits; jobs that are settled on the way.
+create function jobstream.claim(
+    queues text [],
+    n integer default 1,
+    worker text default null,
+    lease interval default '30 s',
+    after jsonb default null
+)
+returns setof jobstream.jobs
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'work'
+as $$
+declare
+    v_now timestamptz := jobstream.clock();
+    v_worker text := coalesce(
+        claim.worker, concat_ws('/', session_user, nullif(current_setting('application_name'), ''), pg_backend_pid())
+    );
+    v_left integer := least(claim.n, 10000);
+    v_queue text;
+    v_allowed integer;
+    v_rows integer;
+    v_behind jsonb;
+begin
+    if claim.queues is null or array_position(claim.queues, null) is not null then
+        perform jobstream.refuse('JS400', 'queues must be an array of names');
+    elsif claim.n is null or claim.n < 0 then
+        perform jobstream.refuse('JS400', 'n must not be negative');
+    elsif claim.lease is null or claim.lease < interval '1 s' or claim.lease > interval '1 day' then
+        perform jobstream.refuse('JS400', 'lease must be 1 second to 1 day');
+    elsif claim.after is not null and not coalesce(jobstream.is_position(claim.after), false) then
+        perform jobstream.refuse('JS400', 'after must be like {"default": [0, "01J..."]}');
+    end if;
+    if exists (select from jobstream.jobs as j where j.hold = 'settling') then
+        perform jobstream.settle_jobs(200);
+    end if;
+
+    foreach v_queue in array claim.queues loop
+        exit when v_left <= 0;
+        v_allowed := jobstream.take_allowance(v_queue, v_left);
+        v_left := v_left - v_allowed;
+        -- First behind the position, then from the head.
+        foreach v_behind in array array[claim.after -> v_queue, '[-2147483648, ""]'] loop
+            continue when v_behind is null or v_allowed = 0;
+            return query
+            with picked as materialized (
+                select j.ctid as place
+                from jobstream.jobs as j
+                where j.status = 'pending'
+                    and j.queue = v_queue
+                    and (j.priority, j.id) > ((v_behind ->> 0)::integer, v_behind ->> 1)
+                    and (j.deadline is null or j.deadline > v_now)
+                order by j.priority, j.id
+                limit v_allowed
+                for update skip locked
+            ),
+
+            leased as (
+                update jobstream.jobs as j
+                set
+                    status = 'running',
+                    attempt = j.attempt + 1,
+                    worker = v_worker,
+                    lease_until = v_now + claim.lease,
+                    started_at = v_now,
+                    progress = null
+                where j.ctid = any (array(select p.place from picked as p))
+                returning j.*
+            )
+
+            select * from leased as l order by l.priority, l.id;
+            get diagnostics v_rows = row_count;
+            v_allowed := v_allowed - v_rows;
+            if v_rows > 0 then
+                perform jobstream.spend_tokens(v_queue, v_rows);
+            end if;
+        end loop;
+        v_left := v_left + v_allowed;
+    end loop;
+end
+$$;
+
+comment on function jobstream.claim(text [], integer, text, interval, jsonb) is
+'Leases up to n jobs of the queues, in array order. select * from jobstream.claim(''{default}'', 10);';
+
+-- functions/worker_verbs.sql
+-- What a worker says of an attempt. Each locks the job and checks the fence first (JS404, JS410), then writes.
+
+-- Ends an attempt: the one place where a running job's row is closed. Null scheduled_at keeps what stands.
+create function jobstream.end_attempt(
+    p_id text, p_verb text, p_status text, p_reason text default null, p_due timestamptz default null,
+    p_error jsonb default null, p_failures integer default 0, p_crashes integer default 0
+)
+returns text
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := jobstream.clock();
+begin
+    update jobstream.jobs as j
+    set
+        status = p_status,
+        reason = p_reason,
+        scheduled_at = coalesce(p_due, j.scheduled_at),
+        hold = case when p_status in ('waiting', 'failed') then 'time' end,
+        completed_at = case when jobstream.is_terminal(p_status) then v_now end,
+        worker = null,
+        lease_until = null,
+        cancel_requested = false,
+        cancel_requested_at = null,
+        failures = j.failures + p_failures,
+        crashes = j.crashes + p_crashes,
+        last_error = coalesce(jobstream.error_text(p_error), j.last_error),
+        errors = case when p_error is null then j.errors else jobstream.add_error(j.errors, p_error) end,
+        ended_attempt = j.attempt,
+        ended_verb = p_verb
+    where j.id = p_id;
+    return p_status;
+end
+$$;
+
+comment on function jobstream.end_attempt(text, text, text, text, timestamptz, jsonb, integer, integer) is
+'Closes the row of a running job: its next status, reason, due time and error.';
+
+create function jobstream.complete(id text, attempt integer, result jsonb default null, cost_usd numeric default null)
+returns text
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'work'
+as $$
+declare
+    v_fault text := jobstream.json_fault(complete.result);
+    v_job jobstream.jobs;
+begin
+    if v_fault is not null then
+        perform jobstream.refuse('JS400', 'result ' || v_fault, '{"field": "result"}');
+    elsif complete.cost_usd < 0 or complete.cost_usd = 'NaN' then
+        perform jobstream.refuse('JS400', 'cost_usd must not be negative', '{"field": "cost_usd"}');
+    end if;
+    perform jobstream.lock_jobs(array[complete.id]);
+    v_job := jobstream.lock_attempt(complete.id, complete.attempt, 'complete');
+    if v_job.id is null then
+        return (select j.status from jobstream.jobs as j where j.id = complete.id);
+    end if;
+    update jobstream.jobs as j
+    set
+        status = 'done',
+        completed_at = jobstream.clock(),
+        worker = null,
+        lease_until = null,
+        cancel_requested = false,
+        cancel_requested_at = null,
+        result = complete.result,
+        cost_usd = coalesce(complete.cost_usd, j.cost_usd),
+        ended_attempt = j.attempt,
+        ended_verb = 'complete'
+    where j.id = complete.id;
+    return 'done';
+end
+$$;
+
+comment on function jobstream.complete(text, integer, jsonb, numeric) is
+'Ends an attempt well; answers the status after. JS410: the lease is lost.';
+
+-- Completes many; never raises for one of them: lost says which attempts no longer ran. A result over 1 MiB sets its own
+-- job aside (dlq, unstorable_result). Rows are locked in ascending id in one statement and written in the next, whose
+-- snapshot sees what was locked; results travel in one object, so that no join of jobs to an array is needed.
+create function jobstream.complete_many(ids text [], attempts integer [], results jsonb [] default null)
+returns table (id text, status text, lost boolean)
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'work'
+as $$
+declare
+    v_now timestamptz := jobstream.clock();
+    v_places tid [];
+    v_results jsonb;
+    v_too_long text [];
+begin
+    if cardinality(ids) <> cardinality(attempts) or cardinality(ids) <> coalesce(cardinality(results), cardinality(ids))
+    then
+        perform jobstream.refuse('JS400', 'ids, attempts and results must be of one length');
+    end if;
+    if exists (select from jobstream.job_awaits) then
+        perform jobstream.lock_jobs(complete_many.ids);
+    end if;
+    if array_length(array_remove(results, null), 1) > 0 then
+        select
+            jsonb_object_agg(u.id, u.result) filter (where jobstream.json_fault(u.result) is null),
+            array_agg(u.id) filter (where jobstream.json_fault(u.result) is not null)
+        into v_results, v_too_long
+        from unnest(complete_many.ids, complete_many.results) as u (id, result)
+        where u.result is not null;
+    end if;
+
+    v_places := array(
+        select locked.place
+        from (
+            select u.id, u.attempt
+            from unnest(complete_many.ids, complete_many.attempts) as u (id, attempt)
+            order by u.id
+            offset 0
+        ) as asked
+        cross join lateral (
+            select j.ctid as place, j.status as status_now
+            from jobstream.jobs as j
+            where j.id = asked.id and j.attempt = asked.attempt
+            for update
+        ) as locked
+        where locked.status_now = 'running' and asked.id <> all (coalesce(v_too_long, '{}'))
+    );
+    update jobstream.jobs as j
+    set
+        status = 'done',
+        completed_at = v_now,
+        worker = null,
+        lease_until = null,
+        cancel_requested = false,
+        cancel_requested_at = null,
+        result = v_results -> j.id,
+        ended_attempt = j.attempt,
+        ended_verb = 'complete'
+    where j.ctid = any (v_places);
+
+    if v_too_long is not null then
+        perform jobstream.reject_result(u.id, u.attempt, 'the result is over 1 MiB')
+        from unnest(complete_many.ids, complete_many.attempts) as u (id, attempt)
+        cross join lateral (
+            select from jobstream.jobs as j
+            where j.id = u.id and j.attempt = u.attempt and j.status = 'running'
+        ) as running
+        where u.id = any (v_too_long);
+    end if;
+
+    return query
+    select u.id, j.status, coalesce(j.ended_attempt <> u.attempt or j.ended_verb not in ('complete', 'reject'), true)
+    from unnest(complete_many.ids, complete_many.attempts) with ordinality as u (id, attempt, place)
+    left join lateral (
+        select t.status, t.ended_attempt, t.ended_verb
+        from jobstream.jobs as t
+        where t.id = u.id
+        offset 0
+    ) as j on true
+    order by u.place;
+end
+$$;
+
+comment on function jobstream.complete_many(text [], integer [], jsonb []) is
+'Ends many attempts well, in one statement; lost: that attempt no longer ran.';
+
+create function jobstream.fail(
+    id text, attempt integer, error jsonb, retryable boolean default true, retry_at timestamptz default null
+)
+returns text
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'work'
+as $$
+declare
+    v_job jobstream.jobs;
+    v_error jsonb;
+    v_due timestamptz;
+begin
+    perform jobstream.lock_jobs(array[fail.id]);
+    v_job := jobstream.lock_attempt(fail.id, fail.attempt, 'fail');
+    if v_job.id is null then
+        return (select j.status from jobstream.jobs as j where j.id = fail.id);
+    end if;
+    v_error := jobstream.error_entry(v_job, fail.error);
+    v_due := coalesce(fail.retry_at, jobstream.clock() + jobstream.backoff_delay(v_job.backoff, v_job.failures + 1));
+    return case
+        when v_job.cancel_requested
+        then jobstream.end_attempt(v_job.id, 'fail', 'cancelled', 'requested', null, v_error, 1)
+        when not coalesce(fail.retryable, true)
+        then jobstream.end_attempt(v_job.id, 'fail', 'dlq', 'not_retryable', null, v_error, 1)
+        when v_job.failures + 1 >= v_job.max_attempts
+        then jobstream.end_attempt(v_job.id, 'fail', 'dlq', 'attempts', null, v_error, 1)
+        when v_due > v_job.deadline
+        then jobstream.end_attempt(v_job.id, 'fail', 'dlq', 'deadline', null, v_error, 1)
+        else jobstream.end_attempt(v_job.id, 'fail', 'failed', null, v_due, v_error, 1)
+    end;
+end
+$$;
+
+comment on function jobstream.fail(text, integer, jsonb, boolean, timestamptz) is
+'Ends an attempt badly: failed with a next attempt, or dlq; answers the status after. error: text or {type, message, traceback}.';
+
+create function jobstream.reject_result(id text, attempt integer, error text)
+returns text
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'work'
+as $$
+declare
+    v_job jobstream.jobs;
+begin
+    perform jobstream.lock_jobs(array[reject_result.id]);
+    v_job := jobstream.lock_attempt(reject_result.id, reject_result.attempt, 'reject');
+    if v_job.id is null then
+        return (select j.status from jobstream.jobs as j where j.id = reject_result.id);
+    end if;
+    return jobstream.end_attempt(
+        v_job.id, 'reject', 'dlq', 'unstorable_result', null,
+        jobstream.error_entry(
+            v_job, jsonb_build_object('type', 'UnstorableResult', 'message', reject_result.error)
+        ), 1
+    );
+end
+$$;
+
+comment on function jobstream.reject_result(text, integer, text) is
+'The attempt ended well, but its result cannot be stored: dlq, unstorable_result.';
+
+create function jobstream.release(id text, attempt integer, delay interval default '0')
+returns text
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'work'
+as $$
+declare
+    v_job jobstream.jobs;
+begin
+    if release.delay is null or release.delay > interval '100 years' then
+        perform jobstream.refuse('JS400', 'delay must be at most 100 years', '{"field": "delay"}');
+    end if;
+    perform jobstream.lock_jobs(array[release.id]);
+    v_job := jobstream.lock_attempt(release.id, release.attempt, 'release');
+    if v_job.id is null then
+        return (select j.status from jobstream.jobs as j where j.id = release.id);
+    elsif v_job.cancel_requested then
+        return jobstream.end_attempt(v_job.id, 'release', 'cancelled', 'requested');
+    elsif release.delay > interval '0' then
+        return jobstream.end_attempt(
+            v_job.id, 'release', 'waiting', null, jobstream.clock() + release.delay
+        );
+    end if;
+    return jobstream.end_attempt(v_job.id, 'release', 'pending');
+end
+$$;
+
+comment on function jobstream.release(text, integer, interval) is
+'Gives an attempt back, unspent: pending, or waiting for the delay; answers the status after.';
+
+-- Renews many leases; rows that somebody has locked are left for the next time. An expired lease that nobody has rescued
+-- is renewed too.
+create function jobstream.heartbeat(ids text [], attempts integer [], lease interval default '30 s')
+returns table (id text, lost boolean, cancel_requested boolean)
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'work'
+set jobstream.silent = 'on'
+as $$
+declare
+    v_until timestamptz := jobstream.clock() + heartbeat.lease;
+    v_places tid [];
+begin
+    if cardinality(ids) <> cardinality(attempts) then
+        perform jobstream.refuse('JS400', 'ids and attempts must be of one length');
+    elsif heartbeat.lease is null or heartbeat.lease < interval '1 s' or heartbeat.lease > interval '1 day' then
+        perform jobstream.refuse('JS400', 'lease must be 1 second to 1 day', '{"field": "lease"}');
+    end if;
+    v_places := array(
+        select locked.place
+        from (
+            select u.id, u.attempt
+            from unnest(heartbeat.ids, heartbeat.attempts) as u (id, attempt)
+            order by u.id
+            offset 0
+        ) as asked
+        cross join lateral (
+            select j.ctid as place, j.status as status_now
+            from jobstream.jobs as j
+            where j.id = asked.id and j.attempt = asked.attempt
+            for update skip locked
+        ) as locked
+        where locked.status_now = 'running'
+    );
+    update jobstream.jobs as j set lease_until = v_until where j.ctid = any (v_places);
+
+    return query
+    select
+        u.id,
+        coalesce(j.status <> 'running' or j.attempt <> u.attempt, true),
+        coalesce(j.status = 'running' and j.attempt = u.attempt and j.cancel_requested, false)
+    from unnest(heartbeat.ids, heartbeat.attempts) with ordinality as u (id, attempt, place)
+    left join lateral (
+        select t.status, t.attempt, t.cancel_requested
+        from jobstream.jobs as t
+        where t.id = u.id
+        offset 0
+    ) as j on true
+    order by u.place;
+end
+$$;
+
+comment on function jobstream.heartbeat(text [], integer [], interval) is
+'Renews the leases of running attempts; says which are lost and which should stop.';
+
+create function jobstream.report_progress(
+    id text, attempt integer, current numeric, total numeric default null, step text default null,
+    cost_usd numeric default null
+)
+returns boolean
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'work'
+as $$
+declare
+    v_job jobstream.jobs;
+    v_elapsed numeric;
+begin
+    if report_progress.current is null or report_progress.current < 0
+        or report_progress.current in ('NaN', 'Infinity')
+    then
+        perform jobstream.refuse('JS400', 'current must be a number from 0', '{"field": "current"}');
+    elsif report_progress.total < 0 or report_progress.total in ('NaN', 'Infinity') then
+        perform jobstream.refuse('JS400', 'total must be a number from 0', '{"field": "total"}');
+    elsif char_length(report_progress.step) > 1024 then
+        perform jobstream.refuse('JS400', 'step must be at most 1024 characters', '{"field": "step"}');
+    elsif report_progress.cost_usd < 0 or report_progress.cost_usd = 'NaN' then
+        perform jobstream.refuse('JS400', 'cost_usd must not be negative', '{"field": "cost_usd"}');
+    end if;
+    v_job := jobstream.lock_attempt(report_progress.id, report_progress.attempt, 'none');
+    v_elapsed := extract(epoch from jobstream.clock() - v_job.started_at);
+    update jobstream.jobs as j
+    set
+        cost_usd = coalesce(report_progress.cost_usd, j.cost_usd),
+        progress = jsonb_build_object(
+            'current', report_progress.current,
+            'total', report_progress.total,
+            'percent', case
+                when report_progress.total > 0
+                then round(100 * least(report_progress.current / report_progress.total, 1), 1)
+            end,
+            'step', report_progress.step,
+            'eta_secs', case
+                when report_progress.total > 0 and report_progress.current > 0
+                then ceil(
+                    v_elapsed * greatest(report_progress.total - report_progress.current, 0) / report_progress.current
+                )
+            end
+        )
+    where j.id = report_progress.id;
+    return v_job.cancel_requested;
+end
+$$;
+
+comment on function jobstream.report_progress(text, integer, numeric, numeric, text, numeric) is
+'Says how far an attempt is; answers whether it was asked to stop.';
+
+-- An event of a running attempt, beside the job's row.
+create function jobstream.add_event(p_job jobstream.jobs, p_type text, p_data jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    perform jobstream.keep_events_durable();
+    insert into jobstream.job_events (
+        job_id, type, status, attempt, queue, kind, owner, pipeline_id, labels, by, data
+    )
+    values (
+        p_job.id, p_type, p_job.status, p_job.attempt, p_job.queue, p_job.kind, p_job.owner, p_job.pipeline_id,
+        p_job.labels, jobstream.actor(), p_data
+    );
+end
+$$;
+
+comment on function jobstream.add_event(jobstream.jobs, text, jsonb) is
+'Writes one event of a job whose row is locked.';
+
+create function jobstream.log(id text, attempt integer, message text, level text default 'info')
+returns void
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'work'
+as $$
+begin
+    if log.message is null or octet_length(log.message) > 8192 then
+        perform jobstream.refuse('JS400', 'message must be at most 8 KiB', '{"field": "message"}');
+    elsif log.level is null or log.level not in ('debug', 'info', 'warning', 'error', 'critical') then
+        perform jobstream.refuse(
+            'JS400', 'level must be debug, info, warning, error or critical', '{"field": "level"}'
+        );
+    end if;
+    perform jobstream.add_event(
+        jobstream.lock_attempt(log.id, log.attempt, 'none'), 'log',
+        jsonb_build_object('level', log.level, 'message', log.message)
+    );
+end
+$$;
+
+comment on function jobstream.log(text, integer, text, text) is 'A line of log on the job''s stream; at most 8 KiB.';
+
+create function jobstream.emit(id text, attempt integer, type text, data jsonb default '{}')
+returns void
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'work'
+as $$
+begin
+    if emit.type is null or emit.type !~ '^[a-z][a-z0-9_.-]{0,63}$' or emit.type in (
+        'status', 'progress', 'log', 'updated', 'deleted', 'pipeline', 'hello', 'heartbeat', 'reset', 'end',
+        'overloaded', 'summary', 'message', 'open', 'error'
+    ) then
+        perform jobstream.refuse(
+            'JS400', 'type must be [a-z][a-z0-9_.-]{0,63} and none of the product''s own types', '{"field": "type"}'
+        );
+    elsif pg_column_size(emit.data) > 10000 and octet_length(emit.data::text) > 65536 then
+        perform jobstream.refuse('JS400', 'data must be at most 64 KiB', '{"field": "data"}');
+    end if;
+    perform jobstream.add_event(
+        jobstream.lock_attempt(emit.id, emit.attempt, 'none'), emit.type, coalesce(emit.data, '{}')
+    );
+end
+$$;
+
+comment on function jobstream.emit(text, integer, text, jsonb) is
+'An event of the user''s own type on the job''s stream; data at most 64 KiB.';
+
+-- functions/steering.sql
+-- What operators and owners do to a job. Each locks the job and what waits for it first. JS404: no such job, or not one
+-- that this database user may touch. JS409: not in this state.
+
+create function jobstream.lock_job(p_id text)
+returns jobstream.jobs
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_job jobstream.jobs;
+begin
+    perform jobstream.lock_jobs(array[p_id]);
+    select j.* into v_job from jobstream.jobs as j where j.id = p_id for update;
+    if not found or not jobstream.may_touch(v_job.owner) then
+        perform jobstream.refuse('JS404', 'no such job: ' || coalesce(p_id, 'null'));
+    end if;
+    return v_job;
+end
+$$;
+
+comment on function jobstream.lock_job(text) is 'Locks a job to steer it; JS404.';
+
+-- Cancels a job that does not run; of a running one (force) asks its worker to stop: told with its heartbeat and by
+-- NOTIFY jobstream_cancel; after the grace of 10 s maintain() takes the lease away. Ended jobs stay as they are.
+create function jobstream.cancel(id text, force boolean default false)
+returns text
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'cancel'
+as $$
+declare
+    v_job jobstream.jobs := jobstream.lock_job(cancel.id);
+begin
+    if jobstream.is_terminal(v_job.status) then
+        return v_job.status;
+    elsif v_job.status <> 'running' then
+        perform jobstream.cancel_held(array[v_job.id]);
+        return 'cancelled';
+    elsif not coalesce(cancel.force, false) then
+        perform jobstream.refuse('JS409', 'the job is running: cancel it with force, or wait for its end');
+    end if;
+    if not v_job.cancel_requested then
+        update jobstream.jobs as j
+        set cancel_requested = true, cancel_requested_at = jobstream.clock()
+        where j.id = v_job.id;
+        if coalesce(current_setting('jobstream.bell', true), '') <> 'off' then
+            perform pg_notify('jobstream_cancel', v_job.worker);
+        end if;
+    end if;
+    return 'running';
+end
+$$;
+
+comment on function jobstream.cancel(text, boolean) is
+'Cancels a job; a running one only with force, by asking its worker to stop. Answers the status after.';
+
+-- Cancels locked jobs that do not run.
+create function jobstream.cancel_held(p_ids text [])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    delete from jobstream.job_awaits as a where a.job_id = any (p_ids);
+    update jobstream.jobs as j
+    set status = 'cancelled', reason = 'requested', hold = null, completed_at = jobstream.clock()
+    where j.id = any (p_ids);
+end
+$$;
+
+comment on function jobstream.cancel_held(text []) is 'Cancels locked jobs that are waiting, pending or failed.';
+
+-- Starts locked jobs anew that ended or failed: counters at 0, a deadline that has passed and the result dropped,
+-- history kept. They wait again for upstreams that have not ended.
+create function jobstream.restart_jobs(p_ids text [])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := jobstream.clock();
+begin
+    insert into jobstream.job_awaits (job_id, upstream_id)
+    select distinct j.id, u.id
+    from jobstream.jobs as j
+    cross join lateral unnest(j.await_jobs) as a (id)
+    inner join jobstream.jobs as u on a.id = u.id
+    where j.id = any (p_ids)
+        and j.status <> 'failed'
+        and (u.status not in ('done', 'dlq', 'cancelled') or u.id = any (p_ids))
+    on conflict do nothing;
+
+    update jobstream.jobs as j
+    set
+        status = case when not gate.is_shut then 'pending' when j.status = 'failed' then 'failed' else 'waiting' end,
+        hold = case when gate.is_shut then 'settling' end,
+        trigger = 'retry',
+        failures = 0,
+        crashes = 0,
+        deadline = case when j.deadline > v_now then j.deadline end,
+        result = null,
+        progress = null,
+        reason = null,
+        completed_at = null,
+        cancel_requested = false,
+        cancel_requested_at = null,
+        scheduled_at = v_now
+    from (
+        select
+            t.id,
+            t.concurrency_key is not null
+            or exists (select from jobstream.job_awaits as a where a.job_id = t.id) as is_shut
+        from unnest(p_ids) as i (id)
+        inner join jobstream.jobs as t on i.id = t.id
+    ) as gate
+    where j.id = gate.id;
+end
+$$;
+
+comment on function jobstream.restart_jobs(text []) is 'Starts locked jobs anew that ended or failed.';
+
+create function jobstream.retry(id text)
+returns text
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'retry'
+as $$
+declare
+    v_job jobstream.jobs := jobstream.lock_job(retry.id);
+begin
+    if v_job.status not in ('done', 'dlq', 'cancelled', 'failed') then
+        perform jobstream.refuse('JS409', 'only a job that ended or failed can be retried; it is ' || v_job.status);
+    end if;
+    perform jobstream.restart_jobs(array[v_job.id]);
+    return (select j.status from jobstream.jobs as j where j.id = v_job.id);
+end
+$$;
+
+comment on function jobstream.retry(text) is
+'Starts a job anew that ended or failed, with its counters at 0 and its history kept. Answers the status after.';
+
+create function jobstream.run_now(id text)
+returns text
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'run_now'
+as $$
+declare
+    v_job jobstream.jobs := jobstream.lock_job(run_now.id);
+begin
+    if v_job.status = 'pending' then
+        return v_job.status;
+    elsif v_job.status not in ('waiting', 'failed') then
+        perform jobstream.refuse('JS409', 'only a job that waits can be run now; it is ' || v_job.status);
+    end if;
+    return jobstream.set_due(v_job, jobstream.clock());
+end
+$$;
+
+comment on function jobstream.run_now(text) is
+'Makes a waiting or failed job due now; upstreams and keys still hold it. Answers the status after.';
+
+create function jobstream.reschedule(id text, at timestamptz)
+returns text
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'reschedule'
+as $$
+declare
+    v_job jobstream.jobs;
+begin
+    if reschedule.at is null or reschedule.at in ('infinity', '-infinity') then
+        perform jobstream.refuse('JS400', 'at must be a time', '{"field": "at"}');
+    end if;
+    v_job := jobstream.lock_job(reschedule.id);
+    if v_job.status not in ('waiting', 'pending', 'failed') then
+        perform jobstream.refuse('JS409', 'only a job that waits can be rescheduled; it is ' || v_job.status);
+    end if;
+    return jobstream.set_due(v_job, reschedule.at);
+end
+$$;
+
+comment on function jobstream.reschedule(text, timestamptz) is
+'Makes a waiting, pending or failed job due at that time. Answers the status after.';
+
+-- Sets the due time of a locked job, and whether it is held until then.
+create function jobstream.set_due(p_job jobstream.jobs, p_at timestamptz)
+returns text
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_gated boolean := p_job.concurrency_key is not null
+        or exists (select from jobstream.job_awaits as a where a.job_id = p_job.id);
+    v_hold text := case
+        when v_gated then 'settling'
+        when p_at > jobstream.clock() then 'time'
+    end;
+    v_status text := case
+        when v_hold is null or (p_job.status = 'pending' and p_at <= jobstream.clock()) then 'pending'
+        when p_job.status = 'failed' then 'failed'
+        else 'waiting'
+    end;
+begin
+    update jobstream.jobs as j
+    set scheduled_at = p_at, status = v_status, hold = case when v_status <> 'pending' then v_hold end
+    where j.id = p_job.id;
+    return v_status;
+end
+$$;
+
+comment on function jobstream.set_due(jobstream.jobs, timestamptz) is
+'Sets the due time of a locked job and its status.';
+
+-- functions/partitions.sql
+-- Days of job_events: made 14 ahead and dropped by age. A plain CREATE ... PARTITION OF or DROP waits behind any reader,
+-- and all writers behind it: so a partition is made apart and attached, and each step gives up after 100 ms, to be
+-- tried again next time.
+
+create function jobstream.create_event_day(p_day date)
+returns boolean
+language plpgsql
+set search_path = ''
+set timezone = 'UTC'
+set lock_timeout = '100ms'
+as $$
+declare
+    v_name text := 'job_events_' || to_char(p_day, 'YYYYMMDD');
+begin
+    if to_regclass('jobstream.' || v_name) is not null then
+        return true;
+    end if;
+    execute format('create table jobstream.%I (like jobstream.job_events including defaults)', v_name);
+    execute format(
+        'alter table jobstream.job_events attach partition jobstream.%I for values from (%L) to (%L)',
+        v_name, p_day::timestamptz, (p_day + 1)::timestamptz
+    );
+    execute format('comment on table jobstream.%I is %L', v_name, 'Events of ' || p_day || ' (UTC).');
+    return true;
+exception
+    when lock_not_available or check_violation then
+        return false;
+end
+$$;
+
+comment on function jobstream.create_event_day(date) is
+'Makes the partition of a UTC day; false: could not get its locks in time, or the net holds events of that day.';
+
+-- Drops a day, and keeps its largest xid and id: a cursor behind them gets a reset.
+create function jobstream.drop_event_day(p_name text)
+returns boolean
+language plpgsql
+set search_path = ''
+set lock_timeout = '100ms'
+as $$
+declare
+    v_max_xid xid8;
+    v_max_id bigint;
+begin
+    execute format('lock table jobstream.%I in access exclusive mode', p_name);
+    execute format(
+        'select (select e.xid from jobstream.%1$I as e order by e.xid desc limit 1), max(e.id) from jobstream.%1$I as e',
+        p_name
+    ) into v_max_xid, v_max_id;
+    execute format('alter table jobstream.job_events detach partition jobstream.%I', p_name);
+    execute format('drop table jobstream.%I', p_name);
+    update jobstream.event_horizon as h
+    set
+        max_xid = case when v_max_xid > h.max_xid then v_max_xid else h.max_xid end,
+        max_id = greatest(h.max_id, v_max_id)
+    where v_max_id is not null;
+    return true;
+exception
+    when lock_not_available then
+        return false;
+end
+$$;
+
+comment on function jobstream.drop_event_day(text) is
+'Drops a partition of job_events; false: could not get its locks in time.';
+
+-- Makes missing days and drops old ones; answers whether all could be done.
+create function jobstream.keep_event_days()
+returns boolean
+language plpgsql
+set search_path = ''
+set timezone = 'UTC'
+as $$
+declare
+    v_today date := jobstream.clock()::date;
+    v_keep integer := (select s.value::integer from jobstream.settings as s where s.name = 'event_retention_days');
+    v_name text;
+    v_all boolean := true;
+begin
+    for v_day in 0..14 loop
+        v_all := jobstream.create_event_day(v_today + v_day) and v_all;
+    end loop;
+    for v_name in
+        select c.relname
+        from pg_catalog.pg_inherits as i
+        inner join pg_catalog.pg_class as c on i.inhrelid = c.oid
+        where i.inhparent = 'jobstream.job_events'::regclass
+            and c.relname ~ '^job_events_[0-9]{8}$'
+            and to_date(right(c.relname, 8), 'YYYYMMDD') < v_today - coalesce(v_keep, 14)
+        order by c.relname
+    loop
+        v_all := jobstream.drop_event_day(v_name) and v_all;
+    end loop;
+    return v_all;
+end
+$$;
+
+comment on function jobstream.keep_event_days() is
+'Makes the days of job_events ahead and drops old ones; false: some wait for next time.';
+
+-- functions/bulk.sql
+-- Cancel, retry or delete of everything that matches a filter: noted in bulk_operations, worked off from the newest id
+-- down by maintain(), in batches, by whichever instance comes next.
+
+-- A value of a filter as an array of texts: a text, a number or an array of them.
+create function jobstream.filter_values(p_filter jsonb, p_name text)
+returns text []
+language sql
+immutable
+as $$
+    select case pg_catalog.jsonb_typeof(p_filter -> p_name)
+        when 'array' then array(select v.value from pg_catalog.jsonb_array_elements_text(p_filter -> p_name) as v)
+        when 'null' then null
+        else array[p_filter ->> p_name]
+    end
+    where p_filter ? p_name
+$$;
+
+comment on function jobstream.filter_values(jsonb, text) is 'The values of one name of a filter; null: not asked for.';
+
+create function jobstream.check_filter(p_filter jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_unknown text;
+begin
+    if jsonb_typeof(p_filter) is distinct from 'object' then
+        perform jobstream.refuse('JS400', 'filter must be an object', '{"field": "filter"}');
+    end if;
+    select min(k.name)
+    into v_unknown
+    from jsonb_object_keys(p_filter) as k (name)
+    where k.name not in ('status', 'kind', 'queue', 'owner', 'pipeline_id', 'label', 'since', 'until', 'q');
+    if v_unknown is not null then
+        perform jobstream.refuse('JS400', 'unknown filter: ' || v_unknown, jsonb_build_object('field', v_unknown));
+    end if;
+    perform (p_filter ->> 'since')::timestamptz, (p_filter ->> 'until')::timestamptz;
+exception
+    when data_exception then
+        perform jobstream.refuse('JS400', 'since and until must be times', '{"field": "since"}');
+end
+$$;
+
+comment on function jobstream.check_filter(jsonb) is 'Refuses (JS400) a filter with unknown names.';
+
+-- Statuses that an action can do something about.
+create function jobstream.bulk_statuses(p_action text)
+returns text []
+language sql
+immutable
+as $$
+    select case p_action
+        when 'cancel' then array['waiting', 'pending', 'failed']
+        when 'retry' then array['failed', 'done', 'dlq', 'cancelled']
+        when 'delete' then array['done', 'dlq', 'cancelled']
+    end
+$$;
+
+comment on function jobstream.bulk_statuses(text) is 'Which statuses cancel, retry or delete can change.';
+
+-- Jobs that match and can be changed, newest first, below a position.
+create function jobstream.matching_jobs(
+    p_action text, p_filter jsonb, p_owner text, p_below text, p_limit bigint
+)
+returns setof text
+language sql
+stable
+set search_path = ''
+as $$
+    select j.id
+    from jobstream.jobs as j
+    where j.id < p_below
+        and j.status = any (jobstream.bulk_statuses(p_action))
+        and (p_owner is null or j.owner = p_owner)
+        and (not p_filter ? 'status' or j.status = any (jobstream.filter_values(p_filter, 'status')))
+        and (not p_filter ? 'kind' or j.kind = any (jobstream.filter_values(p_filter, 'kind')))
+        and (not p_filter ? 'queue' or j.queue = any (jobstream.filter_values(p_filter, 'queue')))
+        and (not p_filter ? 'owner' or j.owner = any (jobstream.filter_values(p_filter, 'owner')))
+        and (not p_filter ? 'pipeline_id' or j.pipeline_id = any (jobstream.filter_values(p_filter, 'pipeline_id')))
+        and (not p_filter ? 'since' or j.created_at >= (p_filter ->> 'since')::timestamptz)
+        and (not p_filter ? 'until' or j.created_at < (p_filter ->> 'until')::timestamptz)
+        and (
+            not p_filter ? 'label'
+            or exists (
+                select from unnest(jobstream.filter_values(p_filter, 'label')) as l (pair)
+                where j.labels ->> split_part(l.pair, ':', 1) = substr(l.pair, strpos(l.pair, ':') + 1)
+            )
+        )
+        and (
+            not p_filter ? 'q'
+            or strpos(lower(j.kind), lower(p_filter ->> 'q')) > 0
+            or strpos(lower(coalesce(j.last_error, '')), lower(p_filter ->> 'q')) > 0
+        )
+    order by j.id desc
+    limit p_limit
+$$;
+
+comment on function jobstream.matching_jobs(text, jsonb, text, text, bigint) is
+'Ids of jobs that match a filter and that the action can change, newest first.';
+
+create function jobstream.start_bulk(p_action text, p_filter jsonb, p_dry_run boolean, p_owner text)
+returns table (bulk_id text, matched bigint)
+language plpgsql
+set search_path = ''
+as $$
+begin
+    perform jobstream.check_filter(p_filter);
+    select count(*) into matched from jobstream.matching_jobs(p_action, p_filter, p_owner, '~', null);
+    if not coalesce(p_dry_run, true) then
+        insert into jobstream.bulk_operations (action, filter, owner, matched, position, by)
+        values (p_action, p_filter, p_owner, matched, jobstream.new_id(), jobstream.actor())
+        returning id into bulk_id;
+        perform pg_notify('jobstream_events', '');
+    end if;
+    return next;
+end
+$$;
+
+comment on function jobstream.start_bulk(text, jsonb, boolean, text) is
+'Counts what matches and, unless it is a dry run, notes the operation for maintain().';
+
+create function jobstream.cancel_where(filter jsonb, dry_run boolean default true, owner text default null)
+returns table (bulk_id text, matched bigint)
+language sql
+security definer
+set search_path = ''
+set jobstream.verb = 'bulk'
+as $$
+    select s.bulk_id, s.matched from jobstream.start_bulk('cancel', filter, dry_run, cancel_where.owner) as s
+$$;
+
+comment on function jobstream.cancel_where(jsonb, boolean, text) is
+'Cancels all waiting, pending and failed jobs that match. First look: dry_run is true by default.';
+
+create function jobstream.retry_where(filter jsonb, dry_run boolean default true, owner text default null)
+returns table (bulk_id text, matched bigint)
+language sql
+security definer
+set search_path = ''
+set jobstream.verb = 'bulk'
+as $$
+    select s.bulk_id, s.matched from jobstream.start_bulk('retry', filter, dry_run, retry_where.owner) as s
+$$;
+
+comment on function jobstream.retry_where(jsonb, boolean, text) is
+'Retries all failed and ended jobs that match. First look: dry_run is true by default.';
+
+create function jobstream.delete_where(filter jsonb, dry_run boolean default true, owner text default null)
+returns table (bulk_id text, matched bigint)
+language sql
+security definer
+set search_path = ''
+set jobstream.verb = 'bulk'
+as $$
+    select s.bulk_id, s.matched from jobstream.start_bulk('delete', filter, dry_run, delete_where.owner) as s
+$$;
+
+comment on function jobstream.delete_where(jsonb, boolean, text) is
+'Deletes all ended jobs that match. First look: dry_run is true by default.';
+
+-- One batch of the oldest open operation that nobody else works on; true: there is more to do.
+create function jobstream.work_on_bulk()
+returns boolean
+language plpgsql
+set search_path = ''
+set jobstream.verb = 'bulk'
+as $$
+declare
+    v_batch constant integer := 500;
+    v_before text := coalesce(current_setting('jobstream.principal', true), '');
+    v_bulk jobstream.bulk_operations;
+    v_ids text [];
+    v_left bigint;
+begin
+    select b.*
+    into v_bulk
+    from jobstream.bulk_operations as b
+    where b.status = 'running'
+    order by b.id
+    limit 1
+    for update skip locked;
+    if not found then
+        return false;
+    end if;
+    v_ids := array(
+        select m.id
+        from jobstream.matching_jobs(v_bulk.action, v_bulk.filter, v_bulk.owner, v_bulk.position, v_batch) as m (id)
+    );
+    perform set_config('jobstream.principal', coalesce(v_bulk.by, ''), true);
+    perform jobstream.do_duty_safely(v_bulk.action, v_ids);
+    perform set_config('jobstream.principal', v_before, true);
+    select count(*)
+    into v_left
+    from jobstream.jobs as j
+    where j.id = any (v_ids)
+        and j.status = any (jobstream.bulk_statuses(v_bulk.action));
+    if v_bulk.action = 'retry' then
+        v_left := 0;
+    end if;
+    update jobstream.bulk_operations as b
+    set
+        position = coalesce((select min(i.id) from unnest(v_ids) as i (id)), b.position),
+        done = b.done + cardinality(v_ids) - v_left,
+        skipped = b.skipped + v_left,
+        status = case when cardinality(v_ids) < v_batch then 'done' else 'running' end,
+        completed_at = case when cardinality(v_ids) < v_batch then jobstream.clock() end
+    where b.id = v_bulk.id;
+    return true;
+end
+$$;
+
+comment on function jobstream.work_on_bulk() is
+'One batch of the oldest open bulk operation; true: there may be more to do.';
+
+create function jobstream.retry_dlq(queue text default null, kind text default null, max integer default null)
+returns bigint
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'retry'
+as $$
+declare
+    v_ids text [] := array(
+        select j.id
+        from jobstream.jobs as j
+        where j.status = 'dlq'
+            and (retry_dlq.queue is null or j.queue = retry_dlq.queue)
+            and (retry_dlq.kind is null or j.kind = retry_dlq.kind)
+        order by j.id
+        limit retry_dlq.max
+        for update skip locked
+    );
+begin
+    perform jobstream.lock_jobs(v_ids);
+    perform jobstream.restart_jobs(v_ids);
+    return cardinality(v_ids);
+end
+$$;
+
+comment on function jobstream.retry_dlq(text, text, integer) is
+'Retries the oldest dead letters, at most max, of a queue and a kind (null: any); answers how many.';
+
+-- functions/maintain.sql
+-- The duties that keep jobs moving, in bounded batches. A batch that fails is tried again row by row, so one bad row
+-- never blocks the rest. Rows that somebody has locked are left for the next time. Safe from anywhere, any number of
+-- callers at once. READ COMMITTED.
+
+-- Jobs whose worker was lost: back to pending at the first crash, failed for 5 to 30 s (so that suspects part) at the
+-- second, set aside at the third.
+create function jobstream.rescue_jobs(p_ids text [], p_message text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_job jobstream.jobs;
+    v_error jsonb;
+begin
+    for v_job in
+        select j.* from jobstream.jobs as j where j.id = any (p_ids) and j.status = 'running' order by j.id
+    loop
+        v_error := jobstream.error_entry(v_job, jsonb_build_object('type', 'WorkerLost', 'message', p_message));
+        if v_job.cancel_requested then
+            perform jobstream.end_attempt(v_job.id, 'rescue', 'cancelled', 'requested', null, v_error, 0, 1);
+        elsif v_job.crashes >= 2 then
+            perform jobstream.end_attempt(v_job.id, 'rescue', 'dlq', 'poison', null, v_error, 0, 1);
+        elsif v_job.crashes = 1 then
+            perform jobstream.end_attempt(
+                v_job.id, 'rescue', 'failed', null,
+                jobstream.clock() + make_interval(secs => 5 + 25 * random()), v_error, 0, 1
+            );
+        else
+            perform jobstream.end_attempt(v_job.id, 'rescue', 'pending', null, null, v_error, 0, 1);
+        end if;
+    end loop;
+end
+$$;
+
+comment on function jobstream.rescue_jobs(text [], text) is
+'Takes locked running jobs from a worker that was lost.';
+
+-- Running jobs whose cancel grace is over.
+create function jobstream.end_grace(p_ids text [])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    perform jobstream.end_attempt(
+        j.id, 'cancel', 'cancelled', 'requested', null,
+        jobstream.error_entry(
+            j, jsonb_build_object('type', 'Cancelled', 'message', 'did not stop within the grace after a cancel')
+        )
+    )
+    from jobstream.jobs as j
+    where j.id = any (p_ids) and j.status = 'running' and j.cancel_requested;
+end
+$$;
+
+comment on function jobstream.end_grace(text []) is 'Takes the lease of locked jobs that did not stop when asked.';
+
+-- Jobs past their deadline that do not run.
+create function jobstream.expire_jobs(p_ids text [])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    delete from jobstream.job_awaits as a where a.job_id = any (p_ids);
+    update jobstream.jobs as j
+    set
+        status = 'dlq',
+        reason = 'deadline',
+        hold = null,
+        completed_at = jobstream.clock(),
+        last_error = coalesce(j.last_error, 'the deadline passed')
+    where j.id = any (p_ids) and j.status in ('waiting', 'pending', 'failed');
+end
+$$;
+
+comment on function jobstream.expire_jobs(text []) is 'Sets locked jobs aside whose deadline has passed.';
+
+create function jobstream.do_duty(p_duty text, p_ids text [])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    perform jobstream.lock_jobs(p_ids);
+    case p_duty
+        when 'promote' then perform jobstream.advance_jobs(p_ids);
+        when 'rescue' then perform jobstream.rescue_jobs(p_ids, 'the lease expired');
+        when 'bury' then perform jobstream.rescue_jobs(p_ids, 'the worker is gone');
+        when 'grace' then perform jobstream.end_grace(p_ids);
+        when 'expire' then perform jobstream.expire_jobs(p_ids);
+        when 'prune', 'delete' then
+            delete from jobstream.jobs as j where j.id = any (p_ids) and jobstream.is_terminal(j.status);
+        when 'cancel' then
+            perform jobstream.cancel_held(array(
+                select j.id from jobstream.jobs as j
+                where j.id = any (p_ids) and j.status = any (jobstream.bulk_statuses('cancel'))
+            ));
+        when 'retry' then
+            perform jobstream.restart_jobs(array(
+                select j.id from jobstream.jobs as j
+                where j.id = any (p_ids) and j.status = any (jobstream.bulk_statuses('retry'))
+            ));
+    end case;
+end
+$$;
+
+comment on function jobstream.do_duty(text, text []) is 'One duty of maintenance for some jobs.';
+
+-- The same, row by row where the batch fails. Followers may be locked by others: 5 s of waiting is a failure too.
+create function jobstream.do_duty_safely(p_duty text, p_ids text [])
+returns void
+language plpgsql
+set search_path = ''
+set lock_timeout = '5s'
+as $$
+declare
+    v_id text;
+    v_message text;
+begin
+    if p_ids = '{}' then
+        return;
+    end if;
+    begin
+        perform jobstream.do_duty(p_duty, p_ids);
+        return;
+    exception
+        when others then
+            null;
+    end;
+    foreach v_id in array p_ids loop
+        begin
+            perform jobstream.do_duty(p_duty, array[v_id]);
+        exception
+            when others then
+                get stacked diagnostics v_message = message_text;
+                raise warning 'jobstream: % of job % failed: %', p_duty, v_id, v_message;
+        end;
+    end loop;
+end
+$$;
+
+comment on function jobstream.do_duty_safely(text, text []) is
+'One duty for some jobs: together, or one by one where that fails.';
+
+-- Notes which workers' advisory locks are gone, and names those gone for 3 s. A lock taken before the server's start says
+-- nothing, nor does a worker that withdrew (backend_pid null).
+create function jobstream.lost_workers()
+returns text []
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := jobstream.clock();
+begin
+    if not exists (select from jobstream.workers as w where w.backend_pid is not null) then
+        return '{}';
+    end if;
+    update jobstream.workers as w
+    set lock_lost_at = case when seen.is_held then null else v_now end
+    from (
+        select
+            k.id,
+            exists (
+                select from pg_catalog.pg_locks as l
+                where l.locktype = 'advisory'
+                    and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = current_database())
+                    and l.classid = 1785688947
+                    and l.objid = k.number::oid
+                    and l.objsubid = 2
+                    and l.granted
+            ) as is_held
+        from jobstream.workers as k
+        where k.backend_pid is not null and k.locked_at > pg_postmaster_start_time()
+        for update skip locked
+    ) as seen
+    where w.id = seen.id and seen.is_held = (w.lock_lost_at is not null);
+
+    return array(
+        select w.id
+        from jobstream.workers as w
+        where w.backend_pid is not null and w.lock_lost_at <= v_now - interval '3 s'
+    );
+end
+$$;
+
+comment on function jobstream.lost_workers() is 'Workers whose advisory lock has been gone for 3 s.';
+
+-- Answers when there is next work, null for none known; a time that is past means at once.
+create function jobstream.next_due()
+returns timestamptz
+language sql
+stable
+as $$
+    select least(
+        (select j.scheduled_at from jobstream.jobs as j where j.hold = 'time' order by j.scheduled_at limit 1),
+        (select j.lease_until from jobstream.jobs as j where j.status = 'running' order by j.lease_until limit 1),
+        (
+            select j.cancel_requested_at + interval '10 s'
+            from jobstream.jobs as j
+            where j.status = 'running' and j.cancel_requested
+            order by j.cancel_requested_at
+            limit 1
+        ),
+        (
+            select j.deadline
+            from jobstream.jobs as j
+            where j.deadline is not null and j.status in ('waiting', 'pending', 'failed')
+            order by j.deadline
+            limit 1
+        ),
+        (
+            select greatest(w.lock_lost_at + interval '3 s', jobstream.clock())
+            from jobstream.workers as w
+            where w.lock_lost_at is not null
+            order by w.lock_lost_at
+            limit 1
+        )
+    )
+$$;
+
+comment on function jobstream.next_due() is 'When maintain() next has work by the clock.';
+
+-- Terminal jobs past their queue's retention, and never before their key is 24 h old.
+create function jobstream.prunable_jobs(p_limit integer)
+returns text []
+language sql
+volatile
+as $$
+    select array(
+        select j.id
+        from (
+            select q.name, q.retention_days from jobstream.queues as q
+            union all
+            select null, 7
+        ) as keep
+        cross join (values ('done'), ('dlq'), ('cancelled')) as ended (status)
+        cross join lateral (
+            select t.id
+            from jobstream.jobs as t
+            where t.status = ended.status
+                and t.id < jobstream.id_time(
+                    jobstream.clock() - greatest(pg_catalog.make_interval(days => keep.retention_days), interval '24 h')
+                )
+                and t.completed_at < jobstream.clock() - pg_catalog.make_interval(days => keep.retention_days)
+                and case
+                    when keep.name is null
+                    then not exists (select from jobstream.queues as o where o.name = t.queue)
+                    else t.queue = keep.name
+                end
+            order by t.id
+            limit p_limit
+            for update skip locked
+        ) as j
+        limit p_limit
+    )
+$$;
+
+comment on function jobstream.prunable_jobs(integer) is
+'Ids of terminal jobs past their retention, locked.';
+
+-- The housekeeping that need not happen every second: at most once a minute over all callers.
+create function jobstream.keep_house()
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := jobstream.clock();
+    v_kept_days integer;
+    v_pruned text [];
+begin
+    update jobstream.settings as s
+    set value = extract(epoch from v_now)::text
+    where s.name = 'house_kept_at'
+        and (s.value::numeric < extract(epoch from v_now) - 60 or s.value::numeric > extract(epoch from v_now));
+    if not found then
+        return false;
+    end if;
+    v_pruned := jobstream.prunable_jobs(5000);
+    perform jobstream.do_duty_safely('prune', v_pruned);
+    select s.value::integer into v_kept_days from jobstream.settings as s where s.name = 'event_retention_days';
+    delete from jobstream.stream_snapshots as s where s.created_at < v_now - make_interval(days => v_kept_days + 1);
+    delete from jobstream.workers as w where w.seen_at < v_now - interval '1 day';
+    delete from jobstream.schedule_runs as r where r.due_at < v_now - interval '30 days';
+    delete from jobstream.tokens as t where t.expires_at < v_now - interval '30 days';
+    if cardinality(v_pruned) >= 5000 then
+        update jobstream.settings as s set value = '0' where s.name = 'house_kept_at';
+    end if;
+    if not jobstream.keep_event_days() then
+        raise notice 'jobstream: partitions of job_events wait for a lock; tried again next time';
+    end if;
+    return cardinality(v_pruned) >= 5000;
+end
+$$;
+
+comment on function jobstream.keep_house() is
+'Retention and partitions, at most once a minute; true: there is more to delete at once.';
+
+create function jobstream.maintain()
+returns timestamptz
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'maintain'
+as $$
+declare
+    v_batch constant integer := 1000;
+    v_now timestamptz := jobstream.clock();
+    v_lost text [];
+    v_ids text [];
+    v_is_more boolean := false;
+begin
+    v_ids := array(
+        select j.id from jobstream.jobs as j
+        where j.hold = 'time' and j.scheduled_at <= v_now
+        order by j.scheduled_at limit v_batch for update skip locked
+    );
+    v_is_more := v_is_more or cardinality(v_ids) = v_batch;
+    perform jobstream.do_duty_safely('promote', v_ids);
+
+    v_ids := array(
+        select j.id from jobstream.jobs as j
+        where j.deadline <= v_now and j.deadline is not null and j.status in ('waiting', 'pending', 'failed')
+        order by j.deadline limit v_batch for update skip locked
+    );
+    v_is_more := v_is_more or cardinality(v_ids) = v_batch;
+    perform jobstream.do_duty_safely('expire', v_ids);
+
+    v_ids := array(
+        select j.id from jobstream.jobs as j
+        where j.status = 'running' and j.cancel_requested and j.cancel_requested_at <= v_now - interval '10 s'
+        order by j.cancel_requested_at limit v_batch for update skip locked
+    );
+    v_is_more := v_is_more or cardinality(v_ids) = v_batch;
+    perform jobstream.do_duty_safely('grace', v_ids);
+
+    v_ids := array(
+        select j.id from jobstream.jobs as j
+        where j.status = 'running' and j.lease_until <= v_now
+        order by j.lease_until limit v_batch for update skip locked
+    );
+    v_is_more := v_is_more or cardinality(v_ids) = v_batch;
+    perform jobstream.do_duty_safely('rescue', v_ids);
+
+    v_lost := jobstream.lost_workers();
+    if v_lost <> '{}' then
+        v_ids := array(
+            select j.id from jobstream.jobs as j
+            where j.status = 'running' and j.worker = any (v_lost)
+            order by j.lease_until limit v_batch for update skip locked
+        );
+        v_is_more := v_is_more or cardinality(v_ids) = v_batch;
+        perform jobstream.do_duty_safely('bury', v_ids);
+        delete from jobstream.workers as w
+        where w.id = any (v_lost)
+            and not exists (select from jobstream.jobs as j where j.status = 'running' and j.worker = w.id);
+    end if;
+
+    v_is_more := jobstream.settle_jobs(v_batch) = v_batch or v_is_more;
+    v_is_more := jobstream.work_on_bulk() or v_is_more;
+    v_is_more := jobstream.keep_house() or v_is_more;
+    return case when v_is_more then v_now else jobstream.next_due() end;
+end
+$$;
+
+comment on function jobstream.maintain() is
+'Promotes what is due, rescues, expires, settles, cleans up; answers when it next has work (null: none known). Safe from anywhere, pg_cron included.';
+
+-- functions/workers.sql
+-- The registry of workers. A worker with a session of its own holds the advisory lock (1785688947, number) there and says
+-- so with attach_worker; when that lock has been gone for 3 s its jobs are rescued without waiting for their leases. A
+-- worker that loses the session withdraws at once (detach_worker): then only leases count.
+
+create function jobstream.register_worker(
+    name text, host text, pid integer, version text, queues text [], kinds text [], concurrency integer
+)
+returns integer
+language sql
+security definer
+set search_path = ''
+as $$
+    insert into jobstream.workers as w (id, host, pid, version, queues, kinds, concurrency)
+    values (
+        register_worker.name, register_worker.host, register_worker.pid, register_worker.version,
+        register_worker.queues, register_worker.kinds, register_worker.concurrency
+    )
+    on conflict (id) do update
+    set
+        host = excluded.host,
+        pid = excluded.pid,
+        version = excluded.version,
+        queues = excluded.queues,
+        kinds = excluded.kinds,
+        concurrency = excluded.concurrency,
+        seen_at = jobstream.clock()
+    returning w.number
+$$;
+
+comment on function jobstream.register_worker(text, text, integer, text, text [], text [], integer) is
+'Makes or renews a worker''s row; answers the number of its advisory lock.';
+
+create function jobstream.attach_worker(name text)
+returns void
+language sql
+security definer
+set search_path = ''
+as $$
+    update jobstream.workers as w
+    set backend_pid = pg_backend_pid(), locked_at = jobstream.clock(), lock_lost_at = null
+    where w.id = attach_worker.name
+$$;
+
+comment on function jobstream.attach_worker(text) is
+'Says that this session holds the worker''s advisory lock.';
+
+create function jobstream.detach_worker(name text)
+returns void
+language sql
+security definer
+set search_path = ''
+as $$
+    update jobstream.workers as w
+    set backend_pid = null, locked_at = null, lock_lost_at = null
+    where w.id = detach_worker.name
+$$;
+
+comment on function jobstream.detach_worker(text) is
+'Says that the worker''s advisory lock means nothing any more: only its leases count.';
+
+create function jobstream.touch_worker(name text, running integer, cpu_percent real, memory_bytes bigint)
+returns boolean
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    update jobstream.workers as w
+    set
+        running = touch_worker.running,
+        cpu_percent = touch_worker.cpu_percent,
+        memory_bytes = touch_worker.memory_bytes,
+        seen_at = jobstream.clock()
+    where w.id = touch_worker.name;
+    return found;
+end
+$$;
+
+comment on function jobstream.touch_worker(text, integer, real, bigint) is
+'A sign of life; false: the worker has no row and should register.';
+
+create function jobstream.remove_worker(name text)
+returns void
+language sql
+security definer
+set search_path = ''
+as $$
+    delete from jobstream.workers as w where w.id = remove_worker.name
+$$;
+
+comment on function jobstream.remove_worker(text) is 'A worker stopped cleanly.';
+
+-- functions/tokens.sql
+-- Tokens: jst_<id>_<secret>; only SHA-256 of the whole is kept. The secret has 244 random bits, so no salt and no slow
+-- hash is needed. Looking one up is a read by primary key; the comparison is of hashes.
+
+create function jobstream.create_token(
+    principal text, scopes text [], expires_at timestamptz default null, queues text [] default null
+)
+returns text
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_id text := jobstream.new_id();
+    v_token text := 'jst_' || v_id || '_'
+        || replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+begin
+    if create_token.principal is null or char_length(create_token.principal) not between 1 and 256 then
+        perform jobstream.refuse('JS400', 'principal must be 1 to 256 characters', '{"field": "principal"}');
+    elsif not coalesce(
+        create_token.scopes <@ array['read', 'write', 'work', 'operate', 'admin']
+        and cardinality(create_token.scopes) > 0, false
+    ) then
+        perform jobstream.refuse(
+            'JS400', 'scopes must be some of read, write, work, operate, admin', '{"field": "scopes"}'
+        );
+    end if;
+    insert into jobstream.tokens (id, principal, scopes, queues, expires_at, hash)
+    values (
+        v_id, create_token.principal, create_token.scopes, create_token.queues, create_token.expires_at,
+        sha256(convert_to(v_token, 'UTF8'))
+    );
+    return v_token;
+end
+$$;
+
+comment on function jobstream.create_token(text, text [], timestamptz, text []) is
+'Makes a token and shows it, this once. Scopes: read, write, work, operate, admin.';
+
+create function jobstream.revoke_token(id text)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    update jobstream.tokens as t
+    set revoked_at = coalesce(t.revoked_at, jobstream.clock())
+    where t.id = revoke_token.id;
+    if not found then
+        perform jobstream.refuse('JS404', 'no such token: ' || coalesce(revoke_token.id, 'null'));
+    end if;
+end
+$$;
+
+comment on function jobstream.revoke_token(text) is 'From now on the token counts no more. JS404.';
+
+create function jobstream.authenticate(token text)
+returns table (id text, principal text, scopes text [], queues text [], expires_at timestamptz)
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := jobstream.clock();
+    v_token jobstream.tokens;
+begin
+    select t.*
+    into v_token
+    from jobstream.tokens as t
+    where t.id = substr(authenticate.token, 5, 26)
+        and t.hash = sha256(convert_to(authenticate.token, 'UTF8'))
+        and t.revoked_at is null
+        and (t.expires_at is null or t.expires_at > v_now);
+    if not found then
+        return;
+    end if;
+    if v_token.last_used_at is null or v_token.last_used_at < v_now - interval '1 minute' then
+        update jobstream.tokens as t
+        set last_used_at = v_now
+        where t.ctid in (
+            select k.ctid from jobstream.tokens as k where k.id = v_token.id for update skip locked
+        );
+    end if;
+    return query
+    select v_token.id, v_token.principal, v_token.scopes, v_token.queues, v_token.expires_at;
+end
+$$;
+
+comment on function jobstream.authenticate(text) is
+'Who bears a token and what it may do; no row: unknown, expired or revoked.';
+
+create function jobstream.secret_key()
+returns text
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    insert into jobstream.settings (name, value)
+    values ('secret_key', replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''))
+    on conflict (name) do nothing;
+    return (select s.value from jobstream.settings as s where s.name = 'secret_key');
+end
+$$;
+
+comment on function jobstream.secret_key() is 'The key that signs tickets and cookies; made once.';
+
+create function jobstream.stream_epoch()
+returns text
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select substr(
+        translate(
+            encode(
+                sha256(convert_to(
+                    c.system_identifier || ':' || left(pg_walfile_name(pg_current_wal_lsn()), 8) || ':' || s.value, 'UTF8'
+                )), 'base64'
+            ), '+/=', '-_'
+        ), 1, 8
+    )
+    from pg_control_system() as c
+    cross join jobstream.settings as s
+    where s.name = 'epoch'
+$$;
+
+comment on function jobstream.stream_epoch() is
+'What cursors are good for: this cluster, its timeline, and the stored epoch.';
+
+create function jobstream.keep_snapshots(names text [], snapshots text [])
+returns void
+language sql
+security definer
+set search_path = ''
+as $$
+    insert into jobstream.stream_snapshots (name, snapshot)
+    select u.name, u.snapshot
+    from unnest(keep_snapshots.names, keep_snapshots.snapshots) as u (name, snapshot)
+    on conflict (name) do update set created_at = jobstream.clock()
+$$;
+
+comment on function jobstream.keep_snapshots(text [], text []) is
+'Keeps snapshots that are too long for a cursor''s token.';
+
+-- triggers/release_followers.sql
+-- After a statement that ended jobs: who awaited them is released or cancelled, and their concurrency keys pass to the
+-- next, all in the same transaction. Where nobody awaits anybody and no keys are used, this is two cheap looks.
+-- A chain of cancellations would nest a trigger a link: from a depth on, followers are left to settle_jobs().
+create function jobstream.release_followers()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'follow'
+as $$
+declare
+    v_followers text [];
+    v_key record;
+begin
+    if exists (select from jobstream.job_awaits) then
+        v_followers := array(
+            select distinct a.job_id
+            from new_rows as n
+            cross join lateral (
+                select t.job_id from jobstream.job_awaits as t where t.upstream_id = n.id offset 0
+            ) as a
+            where n.status in ('done', 'dlq', 'cancelled')
+            order by a.job_id
+        );
+        if v_followers <> '{}' then
+            perform from (select f.id from unnest(v_followers) as f (id) order by f.id offset 0) as ordered
+            cross join lateral (select from jobstream.jobs as j where j.id = ordered.id for update) as locked;
+            if pg_trigger_depth() > 12 then
+                update jobstream.jobs as j
+                set hold = 'settling'
+                where j.id = any (v_followers) and j.status = 'waiting';
+            else
+                perform jobstream.resolve_awaits(v_followers);
+            end if;
+        end if;
+    end if;
+
+    for v_key in
+        select distinct n.queue, n.concurrency_key
+        from new_rows as n
+        where n.concurrency_key is not null
+            and (n.status in ('done', 'dlq', 'cancelled') or (n.status in ('waiting', 'failed') and n.hold = 'time'))
+        order by n.queue, n.concurrency_key
+    loop
+        perform jobstream.admit_jobs(v_key.queue, v_key.concurrency_key, true);
+    end loop;
+    return null;
+end
+$$;
+
+comment on function jobstream.release_followers() is
+'Trigger: releases who awaited jobs that ended, and passes their concurrency keys on.';
+
+create trigger release_followers
+after update on jobstream.jobs
+referencing new table as new_rows
+for each statement
+when (coalesce(pg_catalog.current_setting('jobstream.silent', true), '') <> 'on')
+execute function jobstream.release_followers();
+
+-- seed.sql
+-- The first days of events.
+select jobstream.keep_event_days();
