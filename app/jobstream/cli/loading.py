@@ -1,9 +1,9 @@
 """Finding the application that `MODULE:APP` names."""
 
 import importlib
-import os
 import sys
 import traceback
+from pathlib import Path
 
 from jobstream.application import JobStream
 from jobstream.cli.exits import UsageFault
@@ -14,8 +14,8 @@ def load_application(target: str) -> JobStream:
     module_name, colon, attribute = target.partition(":")
     if not module_name or (colon and not attribute):
         raise UsageFault(f"{target!r} is no MODULE:APP, for example tasks:app")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
     found = _import(module_name)
     for name in (attribute or "app").split("."):
         if not hasattr(found, name):

@@ -12,7 +12,7 @@ import msgspec
 import rich_click as click
 
 if TYPE_CHECKING:
-    from click import ParamType as ParamType
+    from click import ParamType
 else:
 
     class ParamType(click.ParamType):
@@ -21,6 +21,8 @@ else:
         def __class_getitem__(cls, item: object) -> type:
             return cls
 
+
+__all__ = ["JsonValue", "Names", "ParamType", "Span", "as_async", "examples", "json_option"]
 
 P = ParamSpec("P")
 R = TypeVar("R")

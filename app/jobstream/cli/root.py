@@ -11,7 +11,7 @@ import rich_click as click
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Run": ("dev", "serve", "worker"),
-    "Jobs": ("enqueue", "watch", "jobs", "queues"),
+    "Jobs": ("enqueue", "watch", "jobs"),
     "Database": ("migrate", "tokens", "psql", "doctor"),
 }
 

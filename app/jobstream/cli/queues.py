@@ -1,6 +1,0 @@
-import rich_click as click
-
-
-@click.command()
-def command() -> None:
-    """Later."""
