@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.jobstream-setup
+PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -16,14 +17,53 @@ help:  ## Show this list
 setup: $(STAMP)  ## Make .venv with everything in it
 
 $(STAMP): pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
 	@touch $@
 
+.PHONY: demo
+demo: $(STAMP)  ## Index a folder of real files: DEMO_PATH=folder, KEEP=1 leaves the servers up
+	$(BIN)/python -m examples.indexer.demo
+
 .PHONY: test
-test: $(STAMP)  ## Run the tests that take less than 3 minutes together
-	$(BIN)/python -m pytest -m 'not slow and not browser' $(ARGS)
+test: $(STAMP)  ## Run the tests that take less than 3 minutes together; ARGS=... goes to pytest
+	$(PYTEST) -m 'not slow and not browser' $(ARGS)
 
 .PHONY: test-slow
-test-slow: $(STAMP)  ## Run the slow tests: packaging, long kills, large tables
-	$(BIN)/python -m pytest -m 'slow and not browser' $(ARGS)
+test-slow: $(STAMP)  ## Run the slow ones: packaging, long kills, large tables
+	$(PYTEST) -m 'slow and not browser' $(ARGS)
+
+.PHONY: browser
+browser: $(STAMP)  ## Run the tests in a real browser (Debian's chromium)
+	$(PYTEST) -m browser $(ARGS)
+
+.PHONY: lint
+lint: $(STAMP)  ## Check style, layers and SQL: ruff, import-linter, sqlfluff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/sqlfluff lint --disable-progress-bar sql
+
+.PHONY: types
+types: $(STAMP)  ## Check types: mypy --strict over code and tests
+	$(BIN)/mypy
+
+.PHONY: check
+check: lint types  ## Run everything that CI runs
+	$(PYTEST) $(ARGS)
+
+.PHONY: bench
+bench: $(STAMP)  ## Run the benchmarks and print their figures
+	@set -e; for script in bench/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+.PHONY: db-reset
+db-reset: $(STAMP)  ## Delete the embedded server's data, jobs and all
+	$(BIN)/python tools/db_reset.py
+
+.PHONY: freeze
+freeze: $(STAMP)  ## Copy sql/ into Alembic's revision 1 (until 0.1.0)
+	$(BIN)/python tools/freeze.py
+
+.PHONY: build
+build: $(STAMP)  ## Build wheel and sdist into dist/
+	$(BIN)/python -m build

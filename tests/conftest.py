@@ -106,7 +106,7 @@ async def connect(database_url: str) -> AsyncIterator[Connect]:
     async with AsyncExitStack() as stack:
 
         async def open_connection(url: str = database_url, **options: Any) -> Connection:
-            connection = await asyncpg.connect(url, **options)
+            connection: Connection = await asyncpg.connect(url, **options)
             stack.push_async_callback(connection.close)
             return connection
 

@@ -1,16 +1,13 @@
 """A folder for an embedded server of the test's own, ended whatever the test did to it."""
 
-import os
 import shutil
-import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from jobstream.embedded.postmaster import read_postmaster
-from tests.support.waiting import eventually_sync
+from tests.support.servers import end_server
 
 
 @pytest.fixture
@@ -20,8 +17,5 @@ def home() -> Iterator[Path]:
     folder.chmod(0o711)
     yield folder
     for data in folder.glob("postgres-*/data"):
-        server = read_postmaster(data)
-        if server is not None:
-            os.kill(server.pid, signal.SIGQUIT)
-            eventually_sync(lambda data=data: read_postmaster(data) is None)
+        end_server(data)
     shutil.rmtree(folder)

@@ -112,7 +112,7 @@ def test_missing_programs_are_named(tmp_path: Path) -> None:
 @as_root
 def test_root_is_told_of_a_folder_that_the_account_cannot_reach(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
-    with pytest.raises(EmbeddedPostgresError, match="cannot reach .* choose a folder such as"):
+    with pytest.raises(EmbeddedPostgresError, match=r"cannot reach .* choose a folder such as"):
         EmbeddedServer(home=tmp_path / "home").enter()
     assert mode(tmp_path) == 0o700
 

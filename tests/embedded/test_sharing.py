@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from jobstream.embedded import EmbeddedPostgresError, EmbeddedServer, running_url
+from jobstream.embedded import EmbeddedPostgresError, EmbeddedServer, remove_data, running_url
 from jobstream.embedded.postmaster import is_postmaster
 from tests.support import Process, eventually
 
@@ -127,8 +127,19 @@ async def test_address_is_found_beside_a_running_user_only(home: Path) -> None:
 async def test_tcp_is_refused_to_the_second_while_the_first_runs_without_it(home: Path) -> None:
     with user(home) as first:
         await server_pid(first)
-        with pytest.raises(EmbeddedPostgresError, match=rf"without TCP, for process {re.escape(str(first.pid))}"):
+        with pytest.raises(
+            EmbeddedPostgresError, match=rf"without TCP, for process {re.escape(str(first.pid))}"
+        ):
             EmbeddedServer(home=home, tcp=True).enter()
         first.kill()
     with EmbeddedServer(home=home, tcp=True) as server:
         assert server.tcp_url is not None
+
+
+async def test_data_is_removed_only_when_nobody_uses_it(home: Path) -> None:
+    with EmbeddedServer(home=home), pytest.raises(EmbeddedPostgresError, match="in use by 1 process"):
+        remove_data(home)
+    removed = remove_data(home)
+    assert removed is not None
+    assert not removed.exists()
+    assert remove_data(home) is None

@@ -7,8 +7,8 @@ import subprocess
 import psycopg
 import pytest
 
-from jobstream.errors import DatabaseUnavailable
 from jobstream.embedded import find_binaries
+from jobstream.errors import DatabaseUnavailable
 from jobstream.schema import MigrationFailed, check_schema, latest_version, migrate, migration_sql
 from tests.support import Connect
 from tests.support.databases import database_name, user_name, with_database

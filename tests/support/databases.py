@@ -182,7 +182,9 @@ class Databases:
         connection.execute(sql.SQL("create database {}").format(sql.Identifier(unfinished)))
         with psycopg.connect(with_database(self._url, unfinished)) as inside:
             inside.execute(read_script(sql_folder()).encode())
-            inside.execute("insert into jobstream.schema_version (version_num) values (%s)", [latest_version()])
+            inside.execute(
+                "insert into jobstream.schema_version (version_num) values (%s)", [latest_version()]
+            )
         rename = sql.SQL("alter database {} rename to {}")
         connection.execute(rename.format(sql.Identifier(unfinished), sql.Identifier(self._template)))
 

@@ -72,13 +72,17 @@ class Process:
         size = os.fstat(self._file.fileno()).st_size
         return os.pread(self._file.fileno(), size, 0).decode(errors="replace")
 
-    async def printed(self, pattern: str | re.Pattern[str], timeout: float = STARTUP_SECONDS) -> re.Match[str]:
+    async def printed(
+        self, pattern: str | re.Pattern[str], timeout: float = STARTUP_SECONDS
+    ) -> re.Match[str]:
         """Wait until the output matches."""
 
         def look() -> re.Match[str] | None:
             found = re.search(pattern, self.output())
             if found is None and self.returncode is not None:
-                raise RuntimeError(f"ended with {self.returncode} before printing {pattern!r}:\n{self.output()}")
+                raise RuntimeError(
+                    f"ended with {self.returncode} before printing {pattern!r}:\n{self.output()}"
+                )
             return found
 
         found = await eventually(look, timeout)

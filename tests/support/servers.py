@@ -65,13 +65,14 @@ def _clear_if_dead(folder: Path) -> None:
         with (folder / "owner").open("r+") as owner:
             fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
             for data in folder.glob("data/postgres-*/data"):
-                _end_server(data)
+                end_server(data)
             shutil.rmtree(folder, ignore_errors=True)
     except (BlockingIOError, FileNotFoundError):
         return  # alive, or not yet locked, or just cleared by another session
 
 
-def _end_server(data: Path) -> None:
+def end_server(data: Path) -> None:
+    """End the server of a data folder, if there is one, without ceremony."""
     server = read_postmaster(data)
     if server is not None:
         os.kill(server.pid, signal.SIGQUIT)

@@ -8,7 +8,7 @@ the driver or any setting of jobstream.
 from jobstream.embedded.binaries import Binaries, find_binaries
 from jobstream.embedded.errors import EmbeddedPostgresError
 from jobstream.embedded.home import default_home
-from jobstream.embedded.server import EmbeddedServer, running_url
+from jobstream.embedded.server import EmbeddedServer, remove_data, running_url
 
 __all__ = [
     "Binaries",
@@ -16,5 +16,6 @@ __all__ = [
     "EmbeddedServer",
     "default_home",
     "find_binaries",
+    "remove_data",
     "running_url",
 ]

@@ -61,7 +61,15 @@ def _look_up() -> pwd.struct_passwd | None:
 
 def _create() -> str:
     """Try once; another process may be at it, and useradd refuses while it holds its lock."""
-    command = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", NAME]
+    command = [
+        "useradd",
+        "--system",
+        "--user-group",
+        "--no-create-home",
+        "--shell",
+        "/usr/sbin/nologin",
+        NAME,
+    ]
     try:
         made = subprocess.run(command, check=False, capture_output=True, text=True)
     except OSError as error:

@@ -100,7 +100,9 @@ class Cluster:
         """Return the live server, once it has finished starting or stopping."""
         server = settled(self.data, START_SECONDS)
         if server is not None and not server.is_ready:
-            raise EmbeddedPostgresError(f"the server is {server.status} for {START_SECONDS} s: see {self.log}")
+            raise EmbeddedPostgresError(
+                f"the server is {server.status} for {START_SECONDS} s: see {self.log}"
+            )
         return server
 
     def start(self, *, tcp: bool) -> Postmaster:
@@ -160,11 +162,9 @@ class Cluster:
             secret.write(self.password())
             secret.flush()
             self._hand_over(Path(secret.name))
-            self._run(
-                "initdb",
-                *("-D", fresh, "-U", SUPERUSER, "--encoding=UTF8", "--locale=C", *locale, "--data-checksums"),
-                *("--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={secret.name}"),
-            )
+            access = ["--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={secret.name}"]
+            text = ["--encoding=UTF8", "--locale=C", *locale]
+            self._run("initdb", f"--pgdata={fresh}", "-U", SUPERUSER, "--data-checksums", *text, *access)
         with (fresh / "postgresql.conf").open("a") as conf:
             conf.write("\ninclude_if_exists = 'jobstream.conf'\n")
         fresh.rename(self.data)
@@ -251,7 +251,10 @@ class Cluster:
                 shutil.copytree(source, fresh / source.name, symlinks=True)
             for path in (fresh, *fresh.rglob("*")):
                 if not path.is_symlink():
-                    path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else (path.stat().st_mode >> 3) & 0o011 | 0o044))
+                    path.chmod(
+                        path.stat().st_mode
+                        | (0o055 if path.is_dir() else (path.stat().st_mode >> 3) & 0o011 | 0o044)
+                    )
             fresh.rename(target)
         folder = target / self._binaries.folder.relative_to(sources[0].parent)
         return Binaries(folder=folder, version=self._binaries.version)

@@ -5,6 +5,7 @@ Going out: count oneself no more; if nobody is left, stop it. A user that was ki
 next one out stops the server in its place; a server that was killed is started anew by the next one in.
 """
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -119,6 +120,22 @@ class EmbeddedServer:
                 f"or start it with --tcp too"
             )
         self._cluster.stop()
+
+
+def remove_data(home: Path, binaries: Binaries | None = None) -> Path | None:
+    """Delete the data of this version under `home`, and return its folder; refuse while somebody uses it."""
+    cluster = Cluster(home=home.absolute(), binaries=binaries or find_binaries(), settings={})
+    if not cluster.folder.exists():
+        return None
+    with exclusive(cluster.lock):
+        if others := Users(cluster.users).others():
+            raise EmbeddedPostgresError(
+                f"the embedded server is in use by {len(others)} process(es): stop them first"
+            )
+        if cluster.running() is not None:
+            cluster.stop()
+        shutil.rmtree(cluster.folder)
+    return cluster.folder
 
 
 def running_url(home: Path) -> str | None:

@@ -25,4 +25,6 @@ def _find(name: str, *, mark: str) -> Path:
     for folder in candidates:
         if (folder / mark).is_file():
             return folder
-    raise FileNotFoundError(f"{mark} is in none of {', '.join(map(str, candidates))}: the installation is incomplete")
+    raise FileNotFoundError(
+        f"{mark} is in none of {', '.join(map(str, candidates))}: the installation is incomplete"
+    )

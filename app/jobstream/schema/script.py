@@ -1,4 +1,4 @@
-"""Reads sql/install.sql, an ordered list of `\\ir path` lines that psql runs as it stands, into one script.
+r"""Reads sql/install.sql, an ordered list of `\ir path` lines that psql runs as it stands, into one script.
 
 The list is the table of contents of the schema. Files under roles/ make roles and grants; in the script they stand
 between two markers, so that they can be left out where roles may not be made, of a frozen script too.

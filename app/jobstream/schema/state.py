@@ -10,7 +10,8 @@ from jobstream.schema.revisions import all_revisions, latest_version
 class Reader(Protocol):
     """A connection of the driver, or a pool: whatever answers with one value."""
 
-    async def fetchval(self, query: str, /) -> object: ...
+    async def fetchval(self, query: str, /) -> object:
+        """Return the first column of the first row."""
 
 
 class SchemaState(StrEnum):
