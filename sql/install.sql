@@ -34,7 +34,20 @@
 \ir functions/partitions.sql
 \ir functions/bulk.sql
 \ir functions/maintain.sql
+\ir functions/queues.sql
+\ir functions/pipelines.sql
+\ir functions/schedules.sql
 \ir functions/workers.sql
 \ir functions/tokens.sql
 \ir triggers/release_followers.sql
+\ir functions/explain_job.sql
+
+\ir views/queue_stats.sql
+\ir views/job_views.sql
+\ir views/health.sql
+
+\ir close.sql
+\ir roles/roles.sql
+\ir roles/grants.sql
+
 \ir seed.sql

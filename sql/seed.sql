@@ -1,2 +1,2 @@
 -- The first days of events.
-select jobstream.keep_event_days();
+do $$ begin perform jobstream.keep_event_days(); end $$;

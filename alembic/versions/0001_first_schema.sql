@@ -239,6 +239,7 @@ create table jobstream.jobs (
     ended_attempt integer,
     ended_verb text,
     traceparent text,
+    error_count integer not null default 0,
     constraint jobs_pkey primary key (id),
     constraint jobs_idempotency_key unique (owner, idempotency_key),
     constraint jobs_status_known check (
@@ -367,6 +368,7 @@ comment on column jobstream.jobs.unique_for is 'pending or active: how long uniq
 comment on column jobstream.jobs.fingerprint is 'SHA-256 of the request, kept beside the idempotency key.';
 comment on column jobstream.jobs.ended_attempt is 'The attempt that ended last.';
 comment on column jobstream.jobs.ended_verb is 'What ended it: complete, fail, release, rescue, cancel, update.';
+comment on column jobstream.jobs.error_count is 'How many errors there were; errors keeps the last 20.';
 comment on column jobstream.jobs.traceparent is 'W3C trace context of the request.';
 
 -- tables/job_labels.sql
@@ -2494,6 +2496,7 @@ begin
         crashes = j.crashes + p_crashes,
         last_error = coalesce(jobstream.error_text(p_error), j.last_error),
         errors = case when p_error is null then j.errors else jobstream.add_error(j.errors, p_error) end,
+        error_count = j.error_count + case when p_error is null then 0 else 1 end,
         ended_attempt = j.attempt,
         ended_verb = p_verb
     where j.id = p_id;
@@ -3844,6 +3847,617 @@ $$;
 comment on function jobstream.maintain() is
 'Promotes what is due, rescues, expires, settles, cleans up; answers when it next has work (null: none known). Safe from anywhere, pg_cron included.';
 
+-- functions/queues.sql
+-- Settings of queues. A change of key_limit or a resume lets held jobs through at once.
+
+create function jobstream.set_queue(
+    name text,
+    paused boolean default null,
+    max_running integer default null,
+    key_limit integer default null,
+    rate_count integer default null,
+    rate_seconds integer default null,
+    retention_days integer default null
+)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'queue'
+as $$
+declare
+    v_fault text := coalesce(
+        'name ' || jobstream.name_fault(set_queue.name),
+        case when set_queue.key_limit < 1 then 'key_limit must be at least 1' end,
+        case when set_queue.retention_days < 0 then 'retention_days must not be negative' end,
+        case when set_queue.rate_count = 0 or set_queue.rate_seconds = 0 then 'a rate must be at least 1' end,
+        case
+            when (set_queue.rate_count is null) <> (set_queue.rate_seconds is null) and not set_queue.rate_count < 0
+            then 'rate_count and rate_seconds go together'
+        end
+    );
+begin
+    if v_fault is not null then
+        perform jobstream.refuse('JS400', v_fault, jsonb_build_object('field', split_part(v_fault, ' ', 1)));
+    end if;
+    insert into jobstream.queues as q (name) values (set_queue.name) on conflict (name) do nothing;
+    update jobstream.queues as q
+    set
+        paused = coalesce(set_queue.paused, q.paused),
+        paused_by = case
+            when set_queue.paused and not q.paused then jobstream.actor()
+            when set_queue.paused or (set_queue.paused is null and q.paused) then q.paused_by
+        end,
+        paused_at = case
+            when set_queue.paused and not q.paused then jobstream.clock()
+            when set_queue.paused or (set_queue.paused is null and q.paused) then q.paused_at
+        end,
+        max_running = case when set_queue.max_running < 0 then null else coalesce(set_queue.max_running, q.max_running) end,
+        key_limit = coalesce(set_queue.key_limit, q.key_limit),
+        rate_count = case when set_queue.rate_count < 0 then null else coalesce(set_queue.rate_count, q.rate_count) end,
+        rate_seconds = case when set_queue.rate_count < 0 then null else coalesce(set_queue.rate_seconds, q.rate_seconds) end,
+        rate_tokens = case when set_queue.rate_count is null then q.rate_tokens end,
+        rate_filled_at = case when set_queue.rate_count is null then q.rate_filled_at end,
+        retention_days = coalesce(set_queue.retention_days, q.retention_days)
+    where q.name = set_queue.name;
+
+    if set_queue.key_limit is not null then
+        update jobstream.jobs as j
+        set hold = 'settling'
+        where j.id in (
+            select distinct on (k.concurrency_key) k.id
+            from jobstream.jobs as k
+            where k.queue = set_queue.name and k.concurrency_key is not null
+                and k.status in ('waiting', 'failed') and k.hold = 'key'
+            order by k.concurrency_key, k.priority, k.id
+        );
+    end if;
+    if coalesce(current_setting('jobstream.bell', true), '') <> 'off' then
+        perform pg_notify('jobstream_ready', set_queue.name);
+        perform pg_notify('jobstream_events', '');
+    end if;
+end
+$$;
+
+comment on function jobstream.set_queue(text, boolean, integer, integer, integer, integer, integer) is
+'Sets what is given and leaves the rest; a negative max_running or rate_count takes the limit away.';
+
+create function jobstream.pause_queue(name text)
+returns void
+language sql
+security definer
+set search_path = ''
+as $$
+    select jobstream.set_queue(pause_queue.name, paused => true)
+$$;
+
+comment on function jobstream.pause_queue(text) is 'The queue accepts jobs and hands none out.';
+
+create function jobstream.resume_queue(name text)
+returns void
+language sql
+security definer
+set search_path = ''
+as $$
+    select jobstream.set_queue(resume_queue.name, paused => false)
+$$;
+
+comment on function jobstream.resume_queue(text) is 'The queue hands out jobs again.';
+
+-- functions/pipelines.sql
+-- Pipelines: jobs that depend on each other, created in one call, layer by layer, so that each step's upstreams exist.
+
+-- What is wrong with the steps of a pipeline; null: nothing.
+create function jobstream.steps_fault(p_steps jsonb)
+returns text
+language sql
+immutable
+as $$
+    select case
+        when pg_catalog.jsonb_typeof(p_steps) is distinct from 'array' then 'steps must be an array'
+        when pg_catalog.jsonb_array_length(p_steps) not between 1 and 1000 then 'a pipeline has 1 to 1000 steps'
+        when exists (
+            select from pg_catalog.jsonb_array_elements(p_steps) as s (step)
+            where pg_catalog.jsonb_typeof(s.step) <> 'object'
+        )
+        then 'each step must be an object'
+        when exists (
+            select from pg_catalog.jsonb_array_elements(p_steps) as s (step)
+            where coalesce(s.step ->> 'key', '') !~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$'
+        )
+        then 'each step needs a key of 1 to 128 of A-Z a-z 0-9 _ . : -'
+        when (
+            select pg_catalog.count(*) <> pg_catalog.count(distinct s.step ->> 'key')
+            from pg_catalog.jsonb_array_elements(p_steps) as s (step)
+        )
+        then 'keys of steps must differ'
+        when exists (
+            select from pg_catalog.jsonb_array_elements(p_steps) as s (step)
+            where s.step ? 'after' and pg_catalog.jsonb_typeof(s.step -> 'after') <> 'array'
+        )
+        then 'after must be an array of keys'
+    end
+$$;
+
+comment on function jobstream.steps_fault(jsonb) is 'What is wrong with the steps of a pipeline; null: nothing.';
+
+create function jobstream.unknown_step(p_steps jsonb)
+returns text
+language sql
+immutable
+as $$
+    select pg_catalog.min(a.key)
+    from pg_catalog.jsonb_array_elements(p_steps) as s (step)
+    cross join lateral pg_catalog.jsonb_array_elements_text(
+        coalesce(nullif(s.step -> 'after', 'null'), '[]')
+    ) as a (key)
+    where not exists (
+        select from pg_catalog.jsonb_array_elements(p_steps) as t (step) where t.step ->> 'key' = a.key
+    )
+$$;
+
+comment on function jobstream.unknown_step(jsonb) is 'A key in after that no step bears; null: none.';
+
+create function jobstream.create_pipeline(
+    name text,
+    steps jsonb,
+    idempotency_key text default null,
+    owner text default '',
+    triggered_by text default null
+)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'enqueue'
+set lock_timeout = '2s'
+as $$
+declare
+    v_fault text := jobstream.steps_fault(create_pipeline.steps);
+    v_unknown text;
+    v_print bytea;
+    v_pipeline jobstream.pipelines;
+    v_left jsonb := create_pipeline.steps;
+    v_layer jsonb;
+    v_new jobstream.new_job [];
+    v_jobs jsonb := '{}';
+begin
+    if v_fault is not null then
+        perform jobstream.refuse('JS400', v_fault, '{"field": "steps"}');
+    elsif create_pipeline.name is null or char_length(create_pipeline.name) not between 1 and 256 then
+        perform jobstream.refuse('JS400', 'name must be 1 to 256 characters', '{"field": "name"}');
+    elsif create_pipeline.idempotency_key !~ '^[!-~]+$' or char_length(create_pipeline.idempotency_key) > 256 then
+        perform jobstream.refuse(
+            'JS400', 'idempotency_key must be 1 to 256 visible ASCII characters', '{"field": "idempotency_key"}'
+        );
+    end if;
+    v_unknown := jobstream.unknown_step(create_pipeline.steps);
+    if v_unknown is not null then
+        perform jobstream.refuse('JS400', 'after names no step: ' || v_unknown, '{"field": "steps"}');
+    end if;
+    v_print := sha256(convert_to(jsonb_build_array(create_pipeline.name, create_pipeline.steps)::text, 'UTF8'));
+
+    begin
+        insert into jobstream.pipelines as p (name, owner, total_steps, idempotency_key, fingerprint, triggered_by)
+        values (
+            create_pipeline.name, coalesce(create_pipeline.owner, ''), jsonb_array_length(create_pipeline.steps),
+            create_pipeline.idempotency_key, v_print, create_pipeline.triggered_by
+        )
+        on conflict on constraint pipelines_idempotency_key do nothing
+        returning p.* into v_pipeline;
+    exception
+        when lock_not_available then
+            perform jobstream.refuse('JS423', 'the key is held by a transaction that has been open for over 2 s');
+    end;
+    if v_pipeline.id is null then
+        select p.*
+        into v_pipeline
+        from jobstream.pipelines as p
+        where p.owner = coalesce(create_pipeline.owner, '')
+            and p.idempotency_key = create_pipeline.idempotency_key;
+        if v_pipeline.fingerprint is distinct from v_print then
+            perform jobstream.refuse(
+                'JS422', 'this idempotency key was used with another request',
+                jsonb_build_object('field', 'idempotency_key', 'id', v_pipeline.id)
+            );
+        end if;
+        return jsonb_build_object('id', v_pipeline.id, 'jobs', jobstream.pipeline_jobs(v_pipeline.id), 'idempotent', true);
+    end if;
+
+    while v_left <> '[]' loop
+        select
+            jsonb_agg(s.step) filter (where s.is_ready),
+            coalesce(jsonb_agg(s.step) filter (where not s.is_ready), '[]')
+        into v_layer, v_left
+        from (
+            select
+                e.step,
+                not exists (
+                    select from jsonb_array_elements_text(coalesce(nullif(e.step -> 'after', 'null'), '[]')) as a (key)
+                    where not v_jobs ? a.key
+                ) as is_ready
+            from jsonb_array_elements(v_left) as e (step)
+        ) as s;
+        if v_layer is null then
+            perform jobstream.refuse(
+                'JS400', 'the steps wait for each other in a circle: ' || (v_left -> 0 ->> 'key'), '{"field": "steps"}'
+            );
+        end if;
+        select jsonb_agg(
+            (l.step - '{key,after}'::text []) || jsonb_build_object(
+                'owner', v_pipeline.owner,
+                'trigger', 'pipeline',
+                'triggered_by', v_pipeline.triggered_by,
+                'pipeline_id', v_pipeline.id,
+                'pipeline_step', l.step ->> 'key',
+                'await_jobs', (
+                    select jsonb_agg(w.id) from (
+                        select v_jobs ->> a.key as id
+                        from jsonb_array_elements_text(coalesce(nullif(l.step -> 'after', 'null'), '[]')) as a (key)
+                        union
+                        select b.id
+                        from jsonb_array_elements_text(coalesce(nullif(l.step -> 'await_jobs', 'null'), '[]')) as b (id)
+                    ) as w
+                )
+            ) order by l.place
+        )
+        into v_layer
+        from jsonb_array_elements(v_layer) with ordinality as l (step, place);
+        v_new := jobstream.read_new_jobs(v_layer);
+        select v_jobs || jsonb_object_agg(n.pipeline_step, i.id)
+        into v_jobs
+        from jobstream.insert_jobs(v_new) as i
+        inner join unnest(v_new) as n on i.ordinal = n.ordinal;
+    end loop;
+    perform jobstream.refresh_pipeline(v_pipeline.id);
+    return jsonb_build_object('id', v_pipeline.id, 'jobs', v_jobs, 'idempotent', false);
+end
+$$;
+
+comment on function jobstream.create_pipeline(text, jsonb, text, text, text) is
+'Creates jobs that depend on each other: steps are objects as for enqueue_many with key, after: [key]. Answers {id, jobs: {key: id}}.';
+
+create function jobstream.pipeline_jobs(p_id text)
+returns jsonb
+language sql
+stable
+as $$
+    select coalesce(pg_catalog.jsonb_object_agg(j.pipeline_step, j.id), '{}')
+    from jobstream.jobs as j
+    where j.pipeline_id = p_id and j.pipeline_step is not null
+$$;
+
+comment on function jobstream.pipeline_jobs(text) is '{step: id} of a pipeline.';
+
+-- Computes a pipeline's row from its jobs, and writes it and an event where that changed it. Locks the pipeline's row
+-- (after job rows: the lock order), so for one pipeline too the order of ids is the order of commits.
+create function jobstream.refresh_pipeline(p_id text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_old jobstream.pipelines;
+    v_new record;
+begin
+    select p.* into v_old from jobstream.pipelines as p where p.id = p_id for update;
+    if not found then
+        return;
+    end if;
+    select
+        count(*) filter (where j.status = 'done') as step,
+        coalesce(
+            array_agg(j.pipeline_step order by j.id) filter (where j.status in ('pending', 'running', 'failed')), '{}'
+        ) as current_steps,
+        (
+            array_agg(j.pipeline_step order by j.completed_at, j.id) filter (
+                where j.status = 'dlq' or (j.status = 'cancelled' and j.reason <> 'upstream')
+            )
+        )[1] as failed_step,
+        case
+            when bool_and(j.status = 'done') then 'done'
+            when bool_and(j.status in ('done', 'dlq', 'cancelled')) and bool_or(j.status = 'dlq') then 'failed'
+            when bool_and(j.status in ('done', 'dlq', 'cancelled')) then 'cancelled'
+            when bool_or(j.status in ('done', 'running', 'failed', 'dlq') or j.attempt > 0) then 'running'
+            else 'waiting'
+        end as status
+    into v_new
+    from jobstream.jobs as j
+    where j.pipeline_id = p_id;
+    if v_new.status is null or (v_new.step, v_new.current_steps, v_new.failed_step, v_new.status)
+        is not distinct from (v_old.step::bigint, v_old.current_steps, v_old.failed_step, v_old.status)
+    then
+        return;
+    end if;
+    update jobstream.pipelines as p
+    set
+        step = v_new.step,
+        current_steps = v_new.current_steps,
+        failed_step = v_new.failed_step,
+        status = v_new.status,
+        completed_at = case when v_new.status in ('done', 'failed', 'cancelled') then jobstream.clock() end
+    where p.id = p_id;
+    insert into jobstream.job_events (type, owner, pipeline_id, by, data)
+    values (
+        'pipeline', v_old.owner, p_id, jobstream.actor(),
+        jsonb_build_object(
+            'name', v_old.name, 'status', v_new.status, 'step', v_new.step, 'total_steps', v_old.total_steps,
+            'current', v_new.current_steps, 'failed_step', v_new.failed_step
+        )
+    );
+end
+$$;
+
+comment on function jobstream.refresh_pipeline(text) is
+'Computes a pipeline''s row from its jobs; an event where that changed it.';
+
+create function jobstream.keep_pipelines()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    perform jobstream.refresh_pipeline(n.pipeline_id)
+    from (
+        select distinct r.pipeline_id from new_rows as r where r.pipeline_id is not null order by r.pipeline_id
+    ) as n;
+    return null;
+end
+$$;
+
+comment on function jobstream.keep_pipelines() is 'Trigger: keeps the rows of pipelines whose jobs changed.';
+
+create trigger refresh_pipelines
+after update on jobstream.jobs
+referencing new table as new_rows
+for each statement
+when (coalesce(pg_catalog.current_setting('jobstream.silent', true), '') <> 'on')
+execute function jobstream.keep_pipelines();
+
+create function jobstream.lock_pipeline_jobs(p_id text)
+returns text []
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_ids text [] := array(select j.id from jobstream.jobs as j where j.pipeline_id = p_id order by j.id);
+begin
+    if not exists (
+        select from jobstream.pipelines as p where p.id = p_id and jobstream.may_touch(p.owner)
+    ) then
+        perform jobstream.refuse('JS404', 'no such pipeline: ' || coalesce(p_id, 'null'));
+    end if;
+    perform jobstream.lock_jobs(v_ids);
+    return v_ids;
+end
+$$;
+
+comment on function jobstream.lock_pipeline_jobs(text) is 'Locks all jobs of a pipeline; answers their ids. JS404.';
+
+create function jobstream.cancel_pipeline(id text)
+returns text
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'cancel'
+as $$
+declare
+    v_ids text [] := jobstream.lock_pipeline_jobs(cancel_pipeline.id);
+begin
+    perform jobstream.cancel_held(array(
+        select j.id from jobstream.jobs as j
+        where j.id = any (v_ids) and j.status in ('waiting', 'pending', 'failed')
+    ));
+    perform jobstream.cancel(j.id, force => true)
+    from jobstream.jobs as j
+    where j.id = any (v_ids) and j.status = 'running';
+    return (select p.status from jobstream.pipelines as p where p.id = cancel_pipeline.id);
+end
+$$;
+
+comment on function jobstream.cancel_pipeline(text) is
+'Cancels all steps that have not ended; running ones are asked to stop. Answers the status after.';
+
+create function jobstream.retry_pipeline(id text)
+returns text
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'retry'
+as $$
+declare
+    v_ids text [] := jobstream.lock_pipeline_jobs(retry_pipeline.id);
+begin
+    v_ids := array(
+        select j.id from jobstream.jobs as j where j.id = any (v_ids) and j.status in ('dlq', 'cancelled') order by j.id
+    );
+    if v_ids = '{}' then
+        perform jobstream.refuse('JS409', 'no step of this pipeline failed or was cancelled');
+    end if;
+    perform jobstream.restart_jobs(v_ids);
+    return (select p.status from jobstream.pipelines as p where p.id = retry_pipeline.id);
+end
+$$;
+
+comment on function jobstream.retry_pipeline(text) is
+'Starts anew what failed and what it held up; answers the status after. JS409: nothing failed.';
+
+-- functions/schedules.sql
+-- Schedules. Reading cron expressions is the one thing that SQL leaves to Python: the maintainer computes due times and
+-- calls fire_schedule, which makes each due time exactly one job, whoever calls and how often.
+
+create function jobstream.put_schedule(
+    name text,
+    cron text,
+    timezone text default 'UTC',
+    spec jsonb default null,
+    catch_up text default 'last',
+    paused boolean default false,
+    owner text default ''
+)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'schedule'
+as $$
+declare
+    v_fault text := coalesce(
+        'name ' || jobstream.name_fault(put_schedule.name),
+        case
+            when put_schedule.cron is null or put_schedule.cron !~ '^\s*\S+(\s+\S+){4,5}\s*$'
+            then 'cron must have five fields'
+        end,
+        case
+            when not exists (select from pg_catalog.pg_timezone_names as z where z.name = put_schedule.timezone)
+            then 'timezone must be the IANA name of a time zone'
+        end,
+        case
+            when put_schedule.catch_up is null or put_schedule.catch_up not in ('skip', 'last', 'all')
+            then 'catch_up must be skip, last or all'
+        end
+    );
+begin
+    if v_fault is not null then
+        perform jobstream.refuse('JS400', v_fault, jsonb_build_object('field', split_part(v_fault, ' ', 1)));
+    end if;
+    perform jobstream.check_new_jobs(jobstream.read_new_jobs(jsonb_build_array(
+        coalesce(put_schedule.spec, '{}') || jsonb_build_object('owner', put_schedule.owner)
+    )));
+    insert into jobstream.schedules as s (name, cron, timezone, spec, catch_up, paused, owner)
+    values (
+        put_schedule.name, put_schedule.cron, put_schedule.timezone, put_schedule.spec, put_schedule.catch_up,
+        coalesce(put_schedule.paused, false), coalesce(put_schedule.owner, '')
+    )
+    on conflict (name) do update
+    set
+        cron = excluded.cron,
+        timezone = excluded.timezone,
+        spec = excluded.spec,
+        catch_up = excluded.catch_up,
+        paused = excluded.paused,
+        owner = excluded.owner,
+        next_at = case
+            when s.cron = excluded.cron and s.timezone = excluded.timezone then s.next_at
+        end,
+        last_error = null,
+        updated_at = jobstream.clock();
+    perform pg_notify('jobstream_events', '');
+end
+$$;
+
+comment on function jobstream.put_schedule(text, text, text, jsonb, text, boolean, text) is
+'Makes or replaces a schedule; spec is an object as for enqueue_many.';
+
+create function jobstream.delete_schedule(name text)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    delete from jobstream.schedules as s where s.name = delete_schedule.name;
+    if not found then
+        perform jobstream.refuse('JS404', 'no such schedule: ' || coalesce(delete_schedule.name, 'null'));
+    end if;
+end
+$$;
+
+comment on function jobstream.delete_schedule(text) is 'Removes a schedule; its jobs stay. JS404.';
+
+-- Enqueues a schedule's job, now.
+create function jobstream.enqueue_scheduled(p_schedule jobstream.schedules)
+returns text
+language sql
+volatile
+set search_path = ''
+as $$
+    select i.id
+    from jobstream.insert_jobs(jobstream.read_new_jobs(jsonb_build_array(
+        p_schedule.spec || jsonb_build_object(
+            'owner', p_schedule.owner, 'trigger', 'schedule', 'triggered_by', p_schedule.name,
+            'cron_expr', p_schedule.cron
+        )
+    ))) as i
+$$;
+
+comment on function jobstream.enqueue_scheduled(jobstream.schedules) is 'Enqueues a schedule''s job; answers its id.';
+
+create function jobstream.run_schedule(name text)
+returns text
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'schedule'
+as $$
+declare
+    v_schedule jobstream.schedules;
+begin
+    select s.* into v_schedule from jobstream.schedules as s where s.name = run_schedule.name;
+    if not found then
+        perform jobstream.refuse('JS404', 'no such schedule: ' || coalesce(run_schedule.name, 'null'));
+    end if;
+    return jobstream.enqueue_scheduled(v_schedule);
+end
+$$;
+
+comment on function jobstream.run_schedule(text) is
+'Enqueues a schedule''s job now, beside its due times; answers the job''s id. JS404.';
+
+-- One due time of a schedule: makes its job unless that was done, and notes the next due time.
+create function jobstream.fire_schedule(name text, due_at timestamptz, next_at timestamptz)
+returns text
+language plpgsql
+security definer
+set search_path = ''
+set jobstream.verb = 'maintain'
+as $$
+declare
+    v_schedule jobstream.schedules;
+    v_job text;
+begin
+    select s.* into v_schedule from jobstream.schedules as s where s.name = fire_schedule.name for update;
+    if not found or v_schedule.paused then
+        return null;
+    end if;
+    insert into jobstream.schedule_runs as r (schedule, due_at, job_id)
+    values (fire_schedule.name, fire_schedule.due_at, '')
+    on conflict on constraint schedule_runs_pkey do nothing;
+    if found then
+        v_job := jobstream.enqueue_scheduled(v_schedule);
+        update jobstream.schedule_runs as r
+        set job_id = v_job
+        where r.schedule = fire_schedule.name and r.due_at = fire_schedule.due_at;
+    end if;
+    update jobstream.schedules as s
+    set
+        next_at = fire_schedule.next_at,
+        last_at = case when v_job is null then s.last_at else fire_schedule.due_at end,
+        last_job = coalesce(v_job, s.last_job),
+        last_error = case when v_job is null then s.last_error end
+    where s.name = fire_schedule.name;
+    return v_job;
+end
+$$;
+
+comment on function jobstream.fire_schedule(text, timestamptz, timestamptz) is
+'Makes the one job of a due time (null: it was made before, or the schedule is paused) and notes the next.';
+
+create function jobstream.defer_schedule(name text, next_at timestamptz, error text default null)
+returns void
+language sql
+security definer
+set search_path = ''
+as $$
+    update jobstream.schedules as s
+    set next_at = defer_schedule.next_at, last_error = coalesce(defer_schedule.error, s.last_error)
+    where s.name = defer_schedule.name
+$$;
+
+comment on function jobstream.defer_schedule(text, timestamptz, text) is
+'Notes a schedule''s next due time without making a job; error says why it made none.';
+
 -- functions/workers.sql
 -- The registry of workers. A worker with a session of its own holds the advisory lock (1785688947, number) there and says
 -- so with attach_worker; when that lock has been gone for 3 s its jobs are rescued without waiting for their leases. A
@@ -4145,6 +4759,589 @@ for each statement
 when (coalesce(pg_catalog.current_setting('jobstream.silent', true), '') <> 'on')
 execute function jobstream.release_followers();
 
+-- functions/explain_job.sql
+-- One line why a job is not running now, or what it does.
+create function jobstream.explain_job(id text)
+returns text
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := jobstream.clock();
+    v_job jobstream.jobs;
+    v_queue jobstream.queues;
+    v_other text;
+    v_count bigint;
+begin
+    select j.* into v_job from jobstream.jobs as j where j.id = explain_job.id;
+    if not found or not jobstream.may_touch(v_job.owner) then
+        perform jobstream.refuse('JS404', 'no such job: ' || coalesce(explain_job.id, 'null'));
+    end if;
+
+    if v_job.status = 'running' then
+        return format(
+            'running: attempt %s on %s, lease until %s%s', v_job.attempt, v_job.worker, v_job.lease_until,
+            case
+                when v_job.cancel_requested then ', asked to stop'
+                when v_job.lease_until < v_now then ', expired: it is rescued at the next maintain()'
+                else ''
+            end
+        );
+    elsif jobstream.is_terminal(v_job.status) then
+        return concat_ws(
+            ', ', v_job.status || ' since ' || v_job.completed_at, 'reason ' || v_job.reason, v_job.last_error
+        );
+    elsif v_job.deadline <= v_now then
+        return 'its deadline has passed: it goes to dlq at the next maintain()';
+    elsif v_job.hold = 'settling' then
+        return 'it was just enqueued or changed: looked at by the next claim() or maintain()';
+    elsif v_job.hold = 'upstream' then
+        select
+            string_agg(u.id || ' (' || u.status || ')', ', ' order by u.id) filter (where u.place <= 3), count(*)
+        into v_other, v_count
+        from (
+            select j.id, j.status, row_number() over (order by j.id) as place
+            from jobstream.job_awaits as a
+            inner join jobstream.jobs as j on a.upstream_id = j.id
+            where a.job_id = v_job.id
+        ) as u;
+        return format('waits for %s job(s): %s', v_count, v_other);
+    elsif v_job.hold = 'time' then
+        return format(
+            '%s at %s',
+            case when v_job.status = 'failed' then 'failed ' || v_job.failures || ' time(s), next attempt due' else 'due' end,
+            v_job.scheduled_at
+        );
+    elsif v_job.hold = 'key' then
+        select string_agg(j.id || ' (' || j.status || ')', ', ' order by j.id)
+        into v_other
+        from jobstream.jobs as j
+        where j.queue = v_job.queue
+            and j.concurrency_key = v_job.concurrency_key
+            and j.status in ('pending', 'running');
+        return format('concurrency key %s is held by %s', v_job.concurrency_key, coalesce(v_other, 'nobody: it is next'));
+    end if;
+
+    select q.* into v_queue from jobstream.queues as q where q.name = v_job.queue;
+    if v_queue.paused then
+        return concat_ws(' ', 'queue', v_job.queue, 'is paused', 'by ' || v_queue.paused_by, 'since ' || v_queue.paused_at);
+    end if;
+    if v_queue.max_running is not null then
+        select count(*) into v_count from jobstream.jobs as j where j.status = 'running' and j.queue = v_job.queue;
+        if v_count >= v_queue.max_running then
+            return format('queue %s runs %s of at most %s jobs', v_job.queue, v_count, v_queue.max_running);
+        end if;
+    end if;
+    if v_queue.rate_count is not null and jobstream.rate_tokens(v_queue, v_now) < 1 then
+        return format(
+            'queue %s is out of tokens: %s claims in %s s', v_job.queue, v_queue.rate_count, v_queue.rate_seconds
+        );
+    end if;
+    if not exists (
+        select from jobstream.workers as w
+        where v_job.queue = any (w.queues) and w.seen_at > v_now - interval '30 s'
+    ) then
+        return format('no registered worker listens to queue %s (SQL and HTTP workers need not register)', v_job.queue);
+    elsif not exists (
+        select from jobstream.workers as w
+        where v_job.queue = any (w.queues) and v_job.kind = any (w.kinds) and w.seen_at > v_now - interval '30 s'
+    ) then
+        return format('no live worker of queue %s has a handler for kind %s', v_job.queue, v_job.kind);
+    end if;
+    select count(*)
+    into v_count
+    from (
+        select from jobstream.jobs as j
+        where j.status = 'pending' and j.queue = v_job.queue and (j.priority, j.id) < (v_job.priority, v_job.id)
+        limit 10001
+    ) as ahead;
+    return case
+        when v_count = 0 then 'next in its queue: claimed as soon as a worker has room'
+        else format('%s%s job(s) of queue %s are ahead of it', least(v_count, 10000), case when v_count > 10000 then '+' else '' end, v_job.queue)
+    end;
+end
+$$;
+
+comment on function jobstream.explain_job(text) is 'One line: why a job is not running now. JS404.';
+
+-- views/queue_stats.sql
+create view jobstream.queue_stats
+with (security_invoker = true) as
+select
+    coalesce(c.queue, q.name) as queue,
+    coalesce(c.waiting, 0) as waiting,
+    coalesce(c.pending, 0) as pending,
+    coalesce(c.running, 0) as running,
+    coalesce(c.failed, 0) as failed,
+    coalesce(c.dlq, 0) as dlq,
+    c.oldest_pending_at,
+    extract(epoch from jobstream.clock() - c.oldest_pending_at)::double precision as oldest_pending_seconds,
+    coalesce(q.paused, false) as paused,
+    q.paused_by,
+    q.paused_at,
+    q.max_running,
+    coalesce(q.key_limit, 1) as key_limit,
+    q.rate_count,
+    q.rate_seconds,
+    coalesce(q.retention_days, 7) as retention_days
+from (
+    select
+        j.queue,
+        count(*) filter (where j.status = 'waiting') as waiting,
+        count(*) filter (where j.status = 'pending') as pending,
+        count(*) filter (where j.status = 'running') as running,
+        count(*) filter (where j.status = 'failed') as failed,
+        count(*) filter (where j.status = 'dlq') as dlq,
+        min(coalesce(j.scheduled_at, j.created_at)) filter (where j.status = 'pending') as oldest_pending_at
+    from jobstream.jobs as j
+    where j.status in ('waiting', 'pending', 'running', 'failed', 'dlq')
+    group by j.queue
+) as c
+full join jobstream.queues as q on c.queue = q.name;
+
+comment on view jobstream.queue_stats is 'Every queue: what stands in it, its limits, how long the oldest job has been pending.';
+comment on column jobstream.queue_stats.queue is 'The queue''s name.';
+comment on column jobstream.queue_stats.waiting is 'Jobs not due, or held by upstreams or keys.';
+comment on column jobstream.queue_stats.pending is 'Jobs that may be claimed.';
+comment on column jobstream.queue_stats.running is 'Jobs leased to workers.';
+comment on column jobstream.queue_stats.failed is 'Jobs between two attempts.';
+comment on column jobstream.queue_stats.dlq is 'Dead letters.';
+comment on column jobstream.queue_stats.oldest_pending_at is 'Since when the oldest pending job could have run.';
+comment on column jobstream.queue_stats.oldest_pending_seconds is 'The same as an age in seconds.';
+comment on column jobstream.queue_stats.paused is 'Whether it hands out jobs.';
+comment on column jobstream.queue_stats.paused_by is 'Who paused it.';
+comment on column jobstream.queue_stats.paused_at is 'Since when.';
+comment on column jobstream.queue_stats.max_running is 'Most running at once; null: no limit.';
+comment on column jobstream.queue_stats.key_limit is 'Most running at once for one concurrency key.';
+comment on column jobstream.queue_stats.rate_count is 'Claims allowed in rate_seconds; null: no limit.';
+comment on column jobstream.queue_stats.rate_seconds is 'The period of rate_count.';
+comment on column jobstream.queue_stats.retention_days is 'Days that ended jobs are kept.';
+
+-- views/job_views.sql
+create view jobstream.running_jobs
+with (security_invoker = true) as
+select
+    j.id,
+    j.queue,
+    j.kind,
+    j.worker,
+    j.attempt,
+    j.started_at,
+    jobstream.clock() - j.started_at as running_for,
+    j.lease_until,
+    j.cancel_requested,
+    j.progress ->> 'percent' as percent,
+    j.progress ->> 'step' as step
+from jobstream.jobs as j
+where j.status = 'running'
+order by j.started_at;
+
+comment on view jobstream.running_jobs is 'What runs now, oldest first.';
+comment on column jobstream.running_jobs.id is 'The job.';
+comment on column jobstream.running_jobs.queue is 'Its queue.';
+comment on column jobstream.running_jobs.kind is 'Its kind.';
+comment on column jobstream.running_jobs.worker is 'Who holds it.';
+comment on column jobstream.running_jobs.attempt is 'The attempt.';
+comment on column jobstream.running_jobs.started_at is 'When it was claimed.';
+comment on column jobstream.running_jobs.running_for is 'How long it has been running.';
+comment on column jobstream.running_jobs.lease_until is 'Until when the lease counts.';
+comment on column jobstream.running_jobs.cancel_requested is 'Whether it was asked to stop.';
+comment on column jobstream.running_jobs.percent is 'How far it is.';
+comment on column jobstream.running_jobs.step is 'What it does.';
+
+create view jobstream.stuck_jobs
+with (security_invoker = true) as
+select
+    j.id,
+    j.queue,
+    j.kind,
+    j.status,
+    case
+        when j.status = 'running' and j.lease_until < jobstream.clock() then 'its lease has expired'
+        when j.status = 'running' and j.cancel_requested then 'asked to stop and still running'
+        when j.status = 'running' then 'running longer than its timeout'
+        when j.deadline < jobstream.clock() then 'past its deadline'
+        when j.hold = 'settling' then 'held and not looked at'
+        when j.status = 'pending' then 'pending for over 5 minutes'
+        else 'due and not promoted: does anybody call maintain()?'
+    end as why,
+    coalesce(j.lease_until, j.scheduled_at, j.created_at) as since
+from jobstream.jobs as j
+where (j.status = 'running' and j.lease_until < jobstream.clock() - interval '5 s')
+    or (
+        j.status = 'running' and j.cancel_requested
+        and j.cancel_requested_at < jobstream.clock() - interval '15 s'
+    )
+    or (
+        j.status = 'running'
+        and j.started_at + pg_catalog.make_interval(secs => j.timeout_seconds) < jobstream.clock() - interval '15 s'
+    )
+    or (j.status in ('waiting', 'pending', 'failed') and j.deadline < jobstream.clock() - interval '10 s')
+    or (j.hold = 'settling' and j.created_at < jobstream.clock() - interval '10 s')
+    or (j.hold = 'time' and j.scheduled_at < jobstream.clock() - interval '10 s')
+    or (
+        j.status = 'pending'
+        and coalesce(j.scheduled_at, j.created_at) < jobstream.clock() - interval '5 minutes'
+    )
+order by since;
+
+comment on view jobstream.stuck_jobs is 'Jobs that should have moved on, and why they are thought so.';
+comment on column jobstream.stuck_jobs.id is 'The job; see jobstream.explain_job(id).';
+comment on column jobstream.stuck_jobs.queue is 'Its queue.';
+comment on column jobstream.stuck_jobs.kind is 'Its kind.';
+comment on column jobstream.stuck_jobs.status is 'Its status.';
+comment on column jobstream.stuck_jobs.why is 'What is wrong.';
+comment on column jobstream.stuck_jobs.since is 'Since about when.';
+
+create view jobstream.dlq_jobs
+with (security_invoker = true) as
+select
+    j.id,
+    j.queue,
+    j.kind,
+    j.reason,
+    j.last_error,
+    j.attempt,
+    j.failures,
+    j.crashes,
+    j.completed_at,
+    j.owner,
+    j.args
+from jobstream.jobs as j
+where j.status = 'dlq'
+order by j.id desc;
+
+comment on view jobstream.dlq_jobs is 'Dead letters, newest first. Bring them back: jobstream.retry(id), jobstream.retry_dlq(queue, kind, max).';
+comment on column jobstream.dlq_jobs.id is 'The job.';
+comment on column jobstream.dlq_jobs.queue is 'Its queue.';
+comment on column jobstream.dlq_jobs.kind is 'Its kind.';
+comment on column jobstream.dlq_jobs.reason is 'attempts, not_retryable, deadline, poison or unstorable_result.';
+comment on column jobstream.dlq_jobs.last_error is 'The latest error.';
+comment on column jobstream.dlq_jobs.attempt is 'Attempts made.';
+comment on column jobstream.dlq_jobs.failures is 'Those that failed.';
+comment on column jobstream.dlq_jobs.crashes is 'Those whose worker was lost.';
+comment on column jobstream.dlq_jobs.completed_at is 'When it was set aside.';
+comment on column jobstream.dlq_jobs.owner is 'Whose it is.';
+comment on column jobstream.dlq_jobs.args is 'What the handler got.';
+
+create view jobstream.job_timeline
+with (security_invoker = true) as
+select
+    e.job_id,
+    e.id,
+    e.at,
+    e.at - lag(e.at) over (partition by e.job_id order by e.id) as after, -- noqa: RF04
+    e.type,
+    e.status,
+    e.attempt,
+    e.by,
+    e.data
+from jobstream.job_events as e
+where e.job_id is not null;
+
+comment on view jobstream.job_timeline is 'What happened to a job: select * from jobstream.job_timeline where job_id = ''...'' order by id.';
+comment on column jobstream.job_timeline.job_id is 'The job.';
+comment on column jobstream.job_timeline.id is 'The event.';
+comment on column jobstream.job_timeline.at is 'When.';
+comment on column jobstream.job_timeline.after is 'How long after the event before.';
+comment on column jobstream.job_timeline.type is 'What kind of event.';
+comment on column jobstream.job_timeline.status is 'The status after it.';
+comment on column jobstream.job_timeline.attempt is 'The attempt.';
+comment on column jobstream.job_timeline.by is 'Who did it, where it was not the worker.';
+comment on column jobstream.job_timeline.data is 'The particulars.';
+
+-- views/health.sql
+create view jobstream.live_workers
+with (security_invoker = true) as
+select
+    w.id,
+    w.host,
+    w.pid,
+    w.version,
+    w.queues,
+    w.kinds,
+    w.running,
+    w.concurrency,
+    w.cpu_percent,
+    w.memory_bytes,
+    w.started_at,
+    w.seen_at,
+    w.backend_pid is not null as is_watched
+from jobstream.workers as w
+where w.seen_at > jobstream.clock() - interval '30 s'
+order by w.id;
+
+comment on view jobstream.live_workers is 'Workers heard of within 30 s.';
+comment on column jobstream.live_workers.id is 'The name that it claims with.';
+comment on column jobstream.live_workers.host is 'Its host.';
+comment on column jobstream.live_workers.pid is 'Its process.';
+comment on column jobstream.live_workers.version is 'Its version.';
+comment on column jobstream.live_workers.queues is 'Its queues.';
+comment on column jobstream.live_workers.kinds is 'Kinds that it has handlers for.';
+comment on column jobstream.live_workers.running is 'Jobs that it runs.';
+comment on column jobstream.live_workers.concurrency is 'Most that it runs at once.';
+comment on column jobstream.live_workers.cpu_percent is 'Processor use.';
+comment on column jobstream.live_workers.memory_bytes is 'Resident memory.';
+comment on column jobstream.live_workers.started_at is 'When it registered.';
+comment on column jobstream.live_workers.seen_at is 'When it was last heard of.';
+comment on column jobstream.live_workers.is_watched is 'Whether its end is noticed within seconds, not only by its leases.';
+
+-- backend_xmin of other users is seen by pg_read_all_stats and superusers; without it the check says that it cannot tell.
+create view jobstream.health
+with (security_invoker = true) as
+select
+    h.name,
+    h.status,
+    h.detail
+from (
+    select
+        'workers' as name,
+        case
+            when exists (select from jobstream.live_workers) then 'ok'
+            when exists (select from jobstream.jobs as j where j.status = 'pending') then 'warning'
+            else 'ok'
+        end as status,
+        (select count(*) from jobstream.live_workers) || ' live' as detail
+    union all
+    select
+        'stuck_jobs',
+        case when s.jobs > 0 then 'warning' else 'ok' end,
+        s.jobs || ' stuck' || coalesce(', ' || s.first_why, '')
+    from (select count(*) as jobs, min(t.why) as first_why from jobstream.stuck_jobs as t) as s
+    union all
+    select
+        'dead_letters',
+        case when d.jobs > 0 then 'warning' else 'ok' end,
+        d.jobs || ' dead letters'
+    from (select count(*) as jobs from jobstream.jobs as j where j.status = 'dlq') as d
+    union all
+    select
+        'paused_queues',
+        case when p.queues is null then 'ok' else 'warning' end,
+        coalesce('paused: ' || p.queues, 'none paused')
+    from (select string_agg(q.name, ', ' order by q.name) as queues from jobstream.queues as q where q.paused) as p
+    union all
+    select
+        'event_days',
+        case when e.days >= 2 and not exists (select from jobstream.job_events_rest) then 'ok' else 'warning' end,
+        e.days || ' days of job_events made ahead'
+    from (
+        select count(*) as days
+        from pg_catalog.pg_inherits as i
+        inner join pg_catalog.pg_class as c on i.inhrelid = c.oid
+        where i.inhparent = 'jobstream.job_events'::regclass
+            and c.relname >= 'job_events_' || to_char(jobstream.clock() at time zone 'UTC', 'YYYYMMDD')
+            and c.relname ~ '[0-9]{8}$'
+    ) as e
+    union all
+    select
+        'old_snapshot',
+        case when o.age > interval '5 minutes' then 'warning' else 'ok' end,
+        coalesce(
+            'oldest snapshot: pid ' || o.pid || ' (' || coalesce(nullif(o.application_name, ''), 'no name') || '), '
+            || date_trunc('second', o.age), 'none'
+        )
+    from (select 1) as one
+    left join (
+        select
+            a.pid,
+            a.application_name,
+            clock_timestamp() - a.xact_start as age
+        from pg_catalog.pg_stat_activity as a
+        where a.backend_xmin is not null and a.pid <> pg_backend_pid() and a.xact_start is not null
+        order by a.xact_start
+        limit 1
+    ) as o on true
+) as h;
+
+comment on view jobstream.health is 'What might be wrong, one line each.';
+comment on column jobstream.health.name is 'What was looked at.';
+comment on column jobstream.health.status is 'ok or warning.';
+comment on column jobstream.health.detail is 'What was found.';
+
+create view jobstream.status
+with (security_invoker = true) as
+select
+    q.queue as name,
+    concat_ws(
+        ', ',
+        q.pending || ' pending',
+        q.running || ' running',
+        nullif(q.waiting, 0) || ' waiting',
+        nullif(q.failed, 0) || ' failed',
+        nullif(q.dlq, 0) || ' dead letters',
+        'oldest ' || round(q.oldest_pending_seconds) || ' s',
+        case when q.paused then 'PAUSED' end
+    ) as state,
+    'queue' as what
+from jobstream.queue_stats as q
+union all
+select
+    h.name,
+    h.status || ': ' || h.detail,
+    'health'
+from jobstream.health as h
+order by what desc, name;
+
+comment on view jobstream.status is 'One screen: every queue, then every check of health.';
+comment on column jobstream.status.name is 'The queue or check.';
+comment on column jobstream.status.state is 'How it stands.';
+comment on column jobstream.status.what is 'queue or health.';
+
+-- close.sql
+-- Everything is closed to PUBLIC, with or without roles: functions run with the owner's rights.
+revoke all on all functions in schema jobstream from public;
+revoke all on all tables in schema jobstream from public;
+
+-- begin roles
+-- roles/roles.sql
+-- Four roles without login, to be granted to users. Roles belong to the whole server: another database may have made
+-- them already.
+do $$
+declare
+    v_role text;
+begin
+    foreach v_role in array array['jobstream_read', 'jobstream_produce', 'jobstream_work', 'jobstream_operate'] loop
+        if to_regrole(v_role) is null then
+            begin
+                execute format('create role %I nologin', v_role);
+            exception
+                when duplicate_object or unique_violation then
+                    null;
+            end;
+        end if;
+    end loop;
+    if not pg_has_role('jobstream_operate', 'jobstream_produce', 'member') then
+        grant jobstream_read, jobstream_produce, jobstream_work to jobstream_operate;
+    end if;
+end
+$$;
+-- end roles
+
+-- begin roles
+-- roles/grants.sql
+-- Who may do what. Nobody gets INSERT on jobs, nor any write to job_events: the functions do that.
+grant usage on schema jobstream to jobstream_read, jobstream_produce, jobstream_work, jobstream_operate;
+
+-- Harmless helpers that views and policies call as the one who asks.
+grant execute on function
+jobstream.clock(),
+jobstream.explain_job(text),
+jobstream.stream_epoch(),
+jobstream.keep_snapshots(text [], text [])
+to jobstream_read, jobstream_produce, jobstream_work, jobstream_operate;
+
+-- jobstream_read: everything but secrets.
+grant select on
+jobstream.jobs,
+jobstream.job_labels,
+jobstream.job_awaits,
+jobstream.job_events,
+jobstream.job_events_rest,
+jobstream.event_horizon,
+jobstream.stream_snapshots,
+jobstream.queues,
+jobstream.workers,
+jobstream.pipelines,
+jobstream.schedules,
+jobstream.schedule_runs,
+jobstream.bulk_operations,
+jobstream.schema_version,
+jobstream.queue_stats,
+jobstream.running_jobs,
+jobstream.stuck_jobs,
+jobstream.dlq_jobs,
+jobstream.job_timeline,
+jobstream.live_workers,
+jobstream.health,
+jobstream.status
+to jobstream_read, jobstream_work;
+
+-- jobstream_produce: enqueue; read and cancel its own (row level security below).
+grant select on
+jobstream.jobs,
+jobstream.job_events,
+jobstream.job_labels,
+jobstream.event_horizon,
+jobstream.stream_snapshots,
+jobstream.pipelines,
+jobstream.schema_version,
+jobstream.job_timeline
+to jobstream_produce;
+grant execute on function
+jobstream.new_id(),
+jobstream.id_time(timestamptz),
+jobstream.id_tail(),
+jobstream.base32(bigint, integer),
+jobstream.enqueue(
+    text, jsonb, text, integer, timestamptz, interval, timestamptz, text, integer, jsonb, integer, jsonb, text,
+    text [], text, text, text, text, text, text, text, text, text
+),
+jobstream.enqueue_many(jsonb),
+jobstream.create_pipeline(text, jsonb, text, text, text),
+jobstream.cancel(text, boolean),
+jobstream.cancel_pipeline(text)
+to jobstream_produce, jobstream_work;
+
+-- jobstream_work: leases and what a worker says of them; any worker may keep maintenance going.
+grant execute on function
+jobstream.claim(text [], integer, text, interval, jsonb),
+jobstream.heartbeat(text [], integer [], interval),
+jobstream.complete(text, integer, jsonb, numeric),
+jobstream.complete_many(text [], integer [], jsonb []),
+jobstream.fail(text, integer, jsonb, boolean, timestamptz),
+jobstream.reject_result(text, integer, text),
+jobstream.release(text, integer, interval),
+jobstream.report_progress(text, integer, numeric, numeric, text, numeric),
+jobstream.log(text, integer, text, text),
+jobstream.emit(text, integer, text, jsonb),
+jobstream.register_worker(text, text, integer, text, text [], text [], integer),
+jobstream.attach_worker(text),
+jobstream.detach_worker(text),
+jobstream.touch_worker(text, integer, real, bigint),
+jobstream.remove_worker(text),
+jobstream.fire_schedule(text, timestamptz, timestamptz),
+jobstream.defer_schedule(text, timestamptz, text),
+jobstream.maintain()
+to jobstream_work;
+
+-- jobstream_operate: all of the above, and plain UPDATE and DELETE on jobs, checked by triggers.
+grant update, delete on jobstream.jobs to jobstream_operate;
+grant execute on function
+jobstream.retry(text),
+jobstream.run_now(text),
+jobstream.reschedule(text, timestamptz),
+jobstream.retry_dlq(text, text, integer),
+jobstream.cancel_where(jsonb, boolean, text),
+jobstream.retry_where(jsonb, boolean, text),
+jobstream.delete_where(jsonb, boolean, text),
+jobstream.retry_pipeline(text),
+jobstream.set_queue(text, boolean, integer, integer, integer, integer, integer),
+jobstream.pause_queue(text),
+jobstream.resume_queue(text),
+jobstream.put_schedule(text, text, text, jsonb, text, boolean, text),
+jobstream.delete_schedule(text),
+jobstream.run_schedule(text)
+to jobstream_operate;
+
+-- Rows: a login with jobstream_produce alone sees what is its own or nobody's.
+alter table jobstream.jobs enable row level security;
+create policy everything on jobstream.jobs to jobstream_read, jobstream_work, jobstream_operate using (true);
+create policy own on jobstream.jobs for select to jobstream_produce using (owner in ('', session_user));
+
+alter table jobstream.job_events enable row level security;
+create policy everything on jobstream.job_events for select
+to jobstream_read, jobstream_work, jobstream_operate using (true);
+create policy own on jobstream.job_events for select to jobstream_produce using (owner in ('', session_user));
+
+alter table jobstream.pipelines enable row level security;
+create policy everything on jobstream.pipelines for select
+to jobstream_read, jobstream_work, jobstream_operate using (true);
+create policy own on jobstream.pipelines for select to jobstream_produce using (owner in ('', session_user));
+-- end roles
+
 -- seed.sql
 -- The first days of events.
-select jobstream.keep_event_days();
+do $$ begin perform jobstream.keep_event_days(); end $$;

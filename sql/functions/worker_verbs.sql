@@ -27,6 +27,7 @@ begin
         crashes = j.crashes + p_crashes,
         last_error = coalesce(jobstream.error_text(p_error), j.last_error),
         errors = case when p_error is null then j.errors else jobstream.add_error(j.errors, p_error) end,
+        error_count = j.error_count + case when p_error is null then 0 else 1 end,
         ended_attempt = j.attempt,
         ended_verb = p_verb
     where j.id = p_id;
