@@ -1,0 +1,67 @@
+"""jobstream: a PostgreSQL-native job queue with live, resumable event streams.
+
+The public names are imported when they are first used: a command line that only prints its help loads no driver.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jobstream.application import JobStream
+    from jobstream.client import Client, JobHandle
+    from jobstream.domain.backoff import Backoff
+    from jobstream.domain.event import Event
+    from jobstream.domain.job import Job, Status
+    from jobstream.errors import JobCancelled, JobFailed, JobStreamError
+    from jobstream.worker.context import JobContext
+    from jobstream.worker.handler import Handler
+    from jobstream.worker.signals import Discard, Retry, Snooze
+
+__all__ = [
+    "Backoff",
+    "Client",
+    "Discard",
+    "Event",
+    "Handler",
+    "Job",
+    "JobCancelled",
+    "JobContext",
+    "JobFailed",
+    "JobHandle",
+    "JobStream",
+    "JobStreamError",
+    "Retry",
+    "Snooze",
+    "Status",
+]
+
+_HOMES = {
+    "Backoff": "jobstream.domain.backoff",
+    "Client": "jobstream.client",
+    "Discard": "jobstream.worker.signals",
+    "Event": "jobstream.domain.event",
+    "Handler": "jobstream.worker.handler",
+    "Job": "jobstream.domain.job",
+    "JobCancelled": "jobstream.errors",
+    "JobContext": "jobstream.worker.context",
+    "JobFailed": "jobstream.errors",
+    "JobHandle": "jobstream.client",
+    "JobStream": "jobstream.application",
+    "JobStreamError": "jobstream.errors",
+    "Retry": "jobstream.worker.signals",
+    "Snooze": "jobstream.worker.signals",
+    "Status": "jobstream.domain.job",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from where it lives."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'jobstream' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, loaded or not."""
+    return sorted({*globals(), *__all__})

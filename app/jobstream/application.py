@@ -1,0 +1,156 @@
+"""`JobStream`: what an application declares once, at import, and everybody else asks: jobs, schedules, a client."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Protocol, TypeVar, overload
+from zoneinfo import ZoneInfo
+
+import msgspec
+from cronsim import CronSim, CronSimError
+from msgspec import Struct
+
+from jobstream.client import Client, connect
+from jobstream.domain.backoff import Backoff
+from jobstream.worker.context import JobContext
+from jobstream.worker.handler import ExecutorKind, Handler, JobOptions
+
+ArgsT = TypeVar("ArgsT")
+ResultT = TypeVar("ResultT")
+HandlerT = TypeVar("HandlerT", bound=Handler[Any, Any])
+
+
+class Schedule(Struct, frozen=True, kw_only=True):
+    """A job that is enqueued by the clock: `cron` in the time zone `timezone`."""
+
+    name: str
+    cron: str
+    timezone: str
+    kind: str
+    catch_up: str = "last"
+
+
+class JobDecorator(Protocol):
+    """What `@app.job(…)` gives: it turns a function into a Handler of its own types."""
+
+    @overload
+    def __call__(
+        self, function: Callable[[JobContext, ArgsT], Awaitable[ResultT]], /
+    ) -> Handler[ArgsT, ResultT]: ...
+
+    @overload
+    def __call__(self, function: Callable[[JobContext], Awaitable[ResultT]], /) -> Handler[None, ResultT]: ...
+
+    @overload
+    def __call__(self, function: Callable[[JobContext, ArgsT], ResultT], /) -> Handler[ArgsT, ResultT]: ...
+
+    @overload
+    def __call__(self, function: Callable[[JobContext], ResultT], /) -> Handler[None, ResultT]: ...
+
+
+class JobStream:
+    """The registry of an application's jobs and schedules.
+
+    Declaring needs no database and no event loop; `connect` gives a client, `jobstream worker MODULE:app` runs the jobs.
+    """
+
+    def __init__(self) -> None:
+        """Empty."""
+        self._handlers: dict[str, Handler[Any, Any]] = {}
+        self._schedules: dict[str, Schedule] = {}
+
+    @property
+    def handlers(self) -> Mapping[str, Handler[Any, Any]]:
+        """The declared jobs by name."""
+        return MappingProxyType(self._handlers)
+
+    @property
+    def schedules(self) -> Mapping[str, Schedule]:
+        """The declared schedules by name."""
+        return MappingProxyType(self._schedules)
+
+    def __iter__(self) -> Iterator[Handler[Any, Any]]:
+        """The declared jobs, in the order of their declaration."""
+        return iter(self._handlers.values())
+
+    def job(
+        self,
+        name: str,
+        *,
+        queue: str = "default",
+        priority: int = 0,
+        max_attempts: int = 3,
+        timeout: float | timedelta | None = None,
+        backoff: Backoff | Mapping[str, Any] | None = None,
+        executor: ExecutorKind | None = None,
+    ) -> JobDecorator:
+        """Declares a job: `handler(ctx)` or `handler(ctx, args)`, `async def` or `def` (which runs in a thread).
+
+        The arguments are decoded into the annotation of `args`: msgspec structs, dataclasses, TypedDicts, pydantic
+        models, plain types. `timeout` for one attempt. Raises ValueError for a name that is taken or cannot be.
+        """
+        options = JobOptions(
+            queue=queue,
+            priority=priority,
+            max_attempts=max_attempts,
+            timeout=timeout.total_seconds() if isinstance(timeout, timedelta) else timeout,
+            backoff=_backoff(backoff),
+        )
+
+        def declare(function: Callable[..., Any], /) -> Handler[Any, Any]:
+            handler: Handler[Any, Any] = Handler(name, function, options, executor=executor)
+            return self._add(handler)
+
+        return declare
+
+    def schedule(
+        self, cron: str, *, timezone: str = "UTC", name: str | None = None, catch_up: str = "last"
+    ) -> Callable[[HandlerT], HandlerT]:
+        """Declares that a job is enqueued at the times of a cron expression; stands above `@app.job`.
+
+        The schedule's name is the job's unless given. Raises ValueError for an expression or a zone that is none.
+        """
+        check_cron(cron, timezone)
+
+        def declare(handler: HandlerT) -> HandlerT:
+            if not isinstance(handler, Handler):
+                raise TypeError("@app.schedule stands above @app.job")
+            own = name or handler.name
+            if own in self._schedules:
+                raise ValueError(f"schedule {own!r} is declared twice")
+            self._schedules[own] = Schedule(
+                name=own, cron=cron, timezone=timezone, kind=handler.name, catch_up=catch_up
+            )
+            return handler
+
+        return declare
+
+    def connect(
+        self, url: str, *, size: int = 10, listen_url: str | None = None, token: str | None = None
+    ) -> AbstractAsyncContextManager[Client]:
+        """A client: `async with app.connect(url) as client`. A PostgreSQL URL, or http(s) with a token."""
+        return connect(url, size=size, listen_url=listen_url, token=token)
+
+    def _add(self, handler: Handler[Any, Any]) -> Handler[Any, Any]:
+        if handler.name in self._handlers:
+            raise ValueError(f"job {handler.name!r} is declared twice")
+        self._handlers[handler.name] = handler
+        return handler
+
+
+def check_cron(cron: str, timezone: str) -> None:
+    """Raises ValueError where the expression or the zone is none."""
+    try:
+        CronSim(cron, datetime.now(ZoneInfo(timezone)))
+    except CronSimError as error:
+        raise ValueError(f"{cron!r} is no cron expression: {error}") from error
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"{timezone!r} is no time zone") from error
+
+
+def _backoff(given: Backoff | Mapping[str, Any] | None) -> Backoff | None:
+    if given is None:
+        return None
+    policy = given if isinstance(given, Backoff) else msgspec.convert(dict(given), Backoff)
+    return policy.check()

@@ -1,0 +1,91 @@
+"""`Maintenance`: stands for the lead, and while it leads runs the database's duties when they are due."""
+
+import asyncio
+import logging
+
+from msgspec import Struct
+
+from jobstream.errors import DatabaseUnavailable
+from jobstream.pacing import Patience, Wake, jittered
+from jobstream.store.maintenance import MaintenanceStore
+
+logger = logging.getLogger("jobstream.maintenance")
+
+STANDBY_SECONDS = 2.0
+"""How often those who stand by ask for the lead: what a leader's death costs at most."""
+
+TERM_SECONDS = 60.0
+"""After that long the lead is taken anew: a lock whose session was killed is noticed so, at the latest."""
+
+MAX_PAUSE = 1.0
+"""A lost worker is noticed, and a job held by an open transaction let through, within this time."""
+
+MIN_PAUSE = 0.02
+SHARE = 0.1
+"""The most of the time that the duties may take while the bell rings all the time. Where they say that there is more they go on at once."""
+
+
+class Pause(Struct, frozen=True, kw_only=True):
+    """How long to leave the database alone (`least`), and until when to wait for the bell (`most`). In seconds."""
+
+    least: float
+    most: float
+
+
+class Maintenance:
+    """Does what is due in the database, one process at a time. Cancel `run` to stop."""
+
+    def __init__(self, *, store: MaintenanceStore, wake: Wake | None = None) -> None:
+        """`wake` is rung by whoever hears of events (see `bell`); without it the duties run once a second."""
+        self._store = store
+        self._wake = wake or Wake()
+        self._patience = Patience()
+        self._loop = asyncio.get_running_loop()
+        self.leads = False
+        """Whether this process is the one."""
+
+    def bell(self, _payload: str = "") -> None:
+        """Something happened in the database: a job may have become ready to go on."""
+        self._wake.ring()
+
+    async def run(self) -> None:
+        """Stand by, lead, and stand by again, until cancelled. Waits out a database that is away."""
+        while True:
+            try:
+                await self._stand()
+            except Exception as error:
+                pause = self._patience.failed()
+                known = isinstance(error, DatabaseUnavailable)
+                logger.warning(
+                    "maintenance waits %.1f s: %s", pause, error, exc_info=None if known else error
+                )
+                await asyncio.sleep(pause)
+
+    async def run_once(self) -> Pause:
+        """Do what is due, and say when to do it again."""
+        started = self._loop.time()
+        due = await self._store.maintain_for()
+        took = self._loop.time() - started
+        self._patience.succeeded()
+        if due is not None and due <= 0:
+            return Pause(least=0.0, most=0.0)
+        least = max(MIN_PAUSE, took / SHARE)
+        return Pause(least=least, most=max(least, MAX_PAUSE if due is None else min(due, MAX_PAUSE)))
+
+    async def _stand(self) -> None:
+        async with self._store.try_lead() as leads:
+            if leads:
+                await self._lead()
+                return
+        await asyncio.sleep(jittered(STANDBY_SECONDS))
+
+    async def _lead(self) -> None:
+        self.leads = True
+        try:
+            end = self._loop.time() + TERM_SECONDS
+            while self._loop.time() < end:
+                pause = await self.run_once()
+                await asyncio.sleep(pause.least)
+                await self._wake.wait(pause.most - pause.least)
+        finally:
+            self.leads = False

@@ -1,0 +1,232 @@
+"""Runs handlers: so many at a time, each in a task of its own, with its timeout and its ways to be stopped.
+
+Owns the tasks of the handlers. It knows no database: outcomes go to the completer, notes to the journal.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from jobstream.client import Client
+from jobstream.errors import InvalidArgument
+from jobstream.pacing import Wake
+from jobstream.worker.completer import Completer
+from jobstream.worker.context import JobContext, current_context
+from jobstream.worker.handler import Handler
+from jobstream.worker.held import HeldJob
+from jobstream.worker.journal import Journal
+from jobstream.worker.logs import about
+from jobstream.worker.outcome import (
+    Ending,
+    Interruption,
+    Outcome,
+    Raised,
+    Release,
+    Returned,
+    decide,
+    refuse_args,
+)
+from jobstream.worker.threads import HandlerThreads
+
+logger = logging.getLogger("jobstream.worker")
+
+UNKNOWN_KIND_DELAY = 10.0
+"""Seconds until a job of a kind without a handler here may be claimed again: another worker may have one."""
+
+MAX_WAIT = 1.0
+"""Seconds that a claimed job may wait for a free slot before it is given back for others."""
+
+UNWIND_SECONDS = 3.0
+"""What an interrupted handler has for its `finally` blocks when the worker stops."""
+
+ReadUpstream = Callable[[Sequence[str]], Awaitable[Mapping[str, Any]]]
+
+
+class Executor:
+    """The slots of a worker."""
+
+    def __init__(
+        self,
+        *,
+        handlers: Mapping[str, Handler[Any, Any]],
+        concurrency: int,
+        completer: Completer,
+        journal: Journal,
+        upstream: ReadUpstream,
+        client: Client | None,
+    ) -> None:
+        """`upstream` reads the results of awaited jobs; `client` is what handlers find in their context."""
+        self._handlers = handlers
+        self._concurrency = concurrency
+        self._completer = completer
+        self._journal = journal
+        self._upstream = upstream
+        self._client = client
+        self.on_freed: Callable[[], None] = _nothing
+        """Called when a job has ended: a slot may have become free."""
+        self._threads = HandlerThreads(freed=self._slot_freed)
+        self._waiting: deque[HeldJob] = deque()
+        self._running: dict[asyncio.Task[None], HeldJob] = {}
+        self._unknown: set[str] = set()
+        self._idle = Wake()
+        self._hurry = False
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def running(self) -> int:
+        """Slots that are taken, also by threads that were given up but have not ended."""
+        return len(self._running) + self._threads.abandoned
+
+    @property
+    def waiting(self) -> int:
+        """Jobs claimed that have no slot yet."""
+        return len(self._waiting)
+
+    def jobs(self) -> list[HeldJob]:
+        """Those whose handlers run."""
+        return list(self._running.values())
+
+    def job_of(self, task: asyncio.Task[Any]) -> HeldJob | None:
+        """The job whose handler that task runs. May be asked from another thread."""
+        return self._running.get(task)
+
+    def submit(self, jobs: Iterable[HeldJob]) -> None:
+        """Run these as slots become free."""
+        self._waiting.extend(jobs)
+        self._fill()
+
+    def return_waiting(self, older_than: float = 0.0) -> int:
+        """Give back what has waited for a slot for so many seconds; how many."""
+        before = self._loop.time() - older_than
+        returned = 0
+        while self._waiting and self._waiting[0].claimed_at <= before:
+            self._completer.report(self._waiting.popleft(), Release())
+            returned += 1
+        return returned
+
+    async def drain(self, grace: float) -> None:
+        """Let what runs end within `grace` seconds or until `hurry`; then stop the rest and release its jobs."""
+        self.return_waiting()
+        await self._until_ended(grace, patient=True)
+        for held in self.jobs():
+            held.interrupt(Interruption.SHUTDOWN)
+        await self._until_ended(UNWIND_SECONDS, patient=False)
+        for held in self.jobs():
+            logger.error("the handler does not stop; its job is released", extra=about(held.job))
+            self._report(held, Release())
+        self._threads.close()
+
+    def hurry(self) -> None:
+        """Cut the grace of `drain` short."""
+        self._hurry = True
+        self._idle.ring()
+
+    async def _until_ended(self, seconds: float, *, patient: bool) -> None:
+        until = self._loop.time() + seconds
+        while self._running and (left := until - self._loop.time()) > 0 and not (patient and self._hurry):
+            await self._idle.wait(left)
+
+    def _fill(self) -> None:
+        while self._waiting and self.running < self._concurrency:
+            self._start(self._waiting.popleft())
+
+    def _start(self, held: HeldJob) -> None:
+        handler = self._handlers.get(held.job.kind)
+        if handler is None:
+            return self._report(held, self._without_handler(held))
+        held.started_at = self._loop.time()
+        task = self._loop.create_task(self._perform(held, handler))
+        self._running[task] = held
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._running[task]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error
+        self._idle.ring()
+        self._slot_freed()
+
+    def _slot_freed(self) -> None:
+        self._fill()
+        self.on_freed()
+
+    async def _perform(self, held: HeldJob, handler: Handler[Any, Any]) -> None:
+        """One attempt, from the arguments to the outcome. Raises nothing, whatever the handler does."""
+        # Only now can the task be cancelled: one that is cancelled before its first step reports nothing.
+        held.stop = asyncio.current_task()
+        alarm = self._set_alarm(held, handler)
+        try:
+            if held.interruption is not None:
+                raise asyncio.CancelledError
+            args = handler.decode_args(held.job.args) if handler.takes_args else None
+        except InvalidArgument as error:
+            outcome: Outcome = refuse_args(error, handler.args_name)
+        except BaseException as error:  # noqa: BLE001  (a validator of the user's may raise anything)
+            outcome = decide(Raised(error), held.interruption, handler.encode_result)
+        else:
+            ending = await self._attempt(held, handler, args)
+            outcome = decide(ending, held.interruption, handler.encode_result)
+        held.stop = None
+        if alarm is not None:
+            alarm.cancel()
+        self._report(held, outcome)
+
+    async def _attempt(self, held: HeldJob, handler: Handler[Any, Any], args: Any) -> Ending:
+        try:
+            upstream = await self._upstream(held.job.await_jobs) if held.job.await_jobs else None
+            context = JobContext(held, journal=self._journal, client=self._client, upstream=upstream)
+            current_context.set(context)
+            parameters = (context, args) if handler.takes_args else (context,)
+            if handler.executor == "async":
+                return Returned(await handler.function(*parameters))
+            return Returned(await self._in_thread(held, partial(handler.function, *parameters)))
+        except BaseException as error:  # noqa: BLE001  (SystemExit too: a handler cannot end its worker)
+            return Raised(error)
+
+    async def _in_thread(self, held: HeldJob, call: Callable[[], Any]) -> Any:
+        """The call in a thread. It cannot be cancelled: it is told, and given up where there is nothing to wait for."""
+        future = self._threads.call(call)
+        while True:
+            try:
+                return await asyncio.shield(future)
+            except asyncio.CancelledError:
+                if future.done():
+                    return future.result()
+                if held.ended or held.interruption not in _WORTH_WAITING:
+                    self._threads.abandon(future)
+                    raise
+
+    def _set_alarm(self, held: HeldJob, handler: Handler[Any, Any]) -> asyncio.TimerHandle | None:
+        seconds = held.job.timeout_seconds or handler.timeout
+        if seconds is None:
+            return None
+        return self._loop.call_later(seconds, held.interrupt, Interruption.TIMED_OUT)
+
+    def _without_handler(self, held: HeldJob) -> Outcome:
+        kind = held.job.kind
+        if kind not in self._unknown:
+            self._unknown.add(kind)
+            logger.warning(
+                "no handler for kind %r here: its jobs are given back, to be claimed again after %d s",
+                kind,
+                UNKNOWN_KIND_DELAY,
+                extra=about(held.job),
+            )
+        return Release(delay=UNKNOWN_KIND_DELAY)
+
+    def _report(self, held: HeldJob, outcome: Outcome) -> None:
+        if held.ended:
+            return
+        held.ended = True
+        self._journal.finish(held, partial(self._completer.report, held, outcome))
+
+
+def _nothing() -> None:
+    pass
+
+
+# A thread that was asked to stop for these may yet say how it ended; for the others its word no longer counts.
+_WORTH_WAITING = (Interruption.CANCELLED, Interruption.SHUTDOWN)

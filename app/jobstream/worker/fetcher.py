@@ -1,0 +1,164 @@
+"""Claims jobs: as many as there is room for, early enough that a slot seldom waits for the database.
+
+Between claims it sleeps until there is room, or, with room to spare, until the bell, a short poll after work or a slow
+poll otherwise.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from enum import Enum, auto
+
+from jobstream.domain.job import ClaimedJob
+from jobstream.errors import DatabaseUnavailable
+from jobstream.pacing import Patience, Wake, jittered
+from jobstream.store.leases import LeaseStore
+from jobstream.worker.executor import MAX_WAIT, Executor
+from jobstream.worker.held import HeldJobs
+from jobstream.worker.sizing import Load, Positions, QueueShare, Rate, plan_claims, room_for
+
+logger = logging.getLogger("jobstream.worker")
+
+HOT_POLL = 0.02
+"""Seconds between claims while the bell may be silent because somebody else's is heard (design §7)."""
+
+HOT_AFTER_WORK = 1.0
+HOT_AFTER_BELL = 0.1
+SLOW_POLL = 0.25
+
+
+class Found(Enum):
+    """What a round of claims came to."""
+
+    MORE = auto()
+    """As much as was asked for: there may be more."""
+    ALL = auto()
+    """Less than was asked for: that was all."""
+    NO_ROOM = auto()
+    """Nothing was asked for."""
+
+
+class Fetcher:
+    """Keeps the executor's slots filled from a worker's queues."""
+
+    def __init__(
+        self,
+        *,
+        leases: LeaseStore,
+        executor: Executor,
+        held: HeldJobs,
+        queues: Sequence[QueueShare],
+        worker: str,
+        concurrency: int,
+        lease_seconds: float,
+    ) -> None:
+        """`worker` is the name that the claimed jobs bear."""
+        self._leases = leases
+        self._executor = executor
+        self._held = held
+        self._queues = queues
+        self._worker = worker
+        self._concurrency = concurrency
+        self._lease_seconds = lease_seconds
+        self._positions = Positions()
+        self._rate = Rate()
+        self._room = Wake()
+        self._ready = Wake()
+        self._hot_until = 0.0
+        self._patience = Patience()
+        self._stopping = False
+        self._loop = asyncio.get_running_loop()
+
+    def hear(self, queue: str) -> None:
+        """The bell: a job of that queue became ready."""
+        if any(queue == served.name for served in self._queues):
+            self._stay_hot(HOT_AFTER_BELL)
+            self._ready.ring()
+
+    def check(self) -> None:
+        """Something may have been missed: look now."""
+        self._ready.ring()
+
+    def job_ended(self) -> None:
+        """A job has ended: there may be room."""
+        self._rate.ended()
+        self._room.ring()
+
+    def room_made(self) -> None:
+        """Jobs were reported: there may be room."""
+        self._room.ring()
+
+    def stop(self) -> None:
+        """Claim nothing more."""
+        self._stopping = True
+        self._room.ring()
+        self._ready.ring()
+
+    async def run(self) -> None:
+        """Claim until `stop`. Waits out a database that is away."""
+        while not self._stopping:
+            try:
+                found = await self.run_once()
+            except DatabaseUnavailable as error:
+                await self._wait_out(error)
+            else:
+                self._patience.succeeded()
+                await self._rest(found)
+
+    async def run_once(self) -> Found:
+        """Claim what there is room for, now, and hand it to the executor."""
+        self._executor.return_waiting(MAX_WAIT)
+        room = room_for(self._concurrency, self._load())
+        claims = plan_claims(self._queues, self._held.by_queue, room)
+        if not claims:
+            return Found.NO_ROOM
+        started = self._loop.time()
+        after = self._positions.after(started)
+        found, claimed = Found.ALL, list[ClaimedJob]()
+        for claim in claims:
+            limit = min(claim.limit, room - len(claimed))
+            jobs = await self._leases.claim(
+                claim.queues,
+                limit=limit,
+                worker=self._worker,
+                lease_seconds=self._lease_seconds,
+                after=after,
+            )
+            self._executor.submit([self._held.add(job, started) for job in jobs])
+            claimed += jobs
+            if len(jobs) == limit:
+                found = Found.MORE
+            if len(claimed) >= room:
+                break
+        now = self._loop.time()
+        self._positions.claimed(claimed, full=after is None, took=now - started, now=now)
+        if claimed:
+            self._stay_hot(HOT_AFTER_WORK)
+        return found
+
+    def _load(self) -> Load:
+        running, waiting = self._executor.running, self._executor.waiting
+        return Load(
+            running=running,
+            waiting=waiting,
+            unreported=max(0, len(self._held) - running - waiting),
+            rate=self._rate.at(self._loop.time()),
+        )
+
+    async def _rest(self, found: Found) -> None:
+        match found:
+            case Found.MORE:
+                pass
+            case Found.NO_ROOM:
+                await self._room.wait(SLOW_POLL)
+            case Found.ALL:
+                hot = self._loop.time() < self._hot_until
+                await self._ready.wait(HOT_POLL if hot else jittered(SLOW_POLL, 0.1))
+
+    async def _wait_out(self, error: DatabaseUnavailable) -> None:
+        pause = self._patience.failed()
+        logger.warning("no jobs can be claimed, next try in %.1f s: %s", pause, error)
+        await self._ready.wait(pause)
+
+    def _stay_hot(self, seconds: float) -> None:
+        self._hot_until = max(self._hot_until, self._loop.time() + seconds)
