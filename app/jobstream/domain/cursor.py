@@ -254,10 +254,11 @@ def _packed(values: Iterable[int]) -> str:
     """Each value in groups of seven bits, the lowest first, the eighth bit saying that more follow."""
     packed = bytearray()
     for value in values:
-        while value > 0x7F:
-            packed.append(value & 0x7F | 0x80)
-            value >>= 7
-        packed.append(value)
+        rest = value
+        while rest > 0x7F:
+            packed.append(rest & 0x7F | 0x80)
+            rest >>= 7
+        packed.append(rest)
     return _base64(bytes(packed))
 
 

@@ -3,6 +3,8 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+from jobstream.errors import ErrorDetail, InvalidArgument
+
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -12,6 +14,13 @@ _LAST = (1 << 48) - 1
 def is_ulid(text: str) -> bool:
     """Whether the text has the one form of an id. Lower case is none."""
     return _ULID.match(text) is not None
+
+
+def checked_id(text: str) -> str:
+    """The text, if it is an id. Raises InvalidArgument."""
+    if not is_ulid(text):
+        raise InvalidArgument("an id is a ULID: 26 upper-case characters", detail=ErrorDetail(field="id"))
+    return text
 
 
 def ulid_floor(at: datetime) -> str:

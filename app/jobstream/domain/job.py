@@ -229,6 +229,22 @@ class JobFilter(Struct, frozen=True, kw_only=True):
 EVERY_JOB = JobFilter()
 
 
+class Current(Struct, frozen=True):
+    """A job that runs just now, as a summary shows it."""
+
+    id: str
+    kind: str
+    progress: Any
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """What goes on among some jobs. `is_running`: any is pending or running; `current`: at most ten that run."""
+
+    is_running: bool
+    counts: dict[str, int]
+    current: list[Current]
+
+
 class Page(Struct, Generic[T], frozen=True, kw_only=True):
     """One page of a list. `next_cursor` is None only at the end; a page may be short before it.
 

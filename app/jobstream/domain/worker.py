@@ -1,7 +1,6 @@
 """Workers and what they are told about their leases."""
 
 from datetime import datetime
-from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -37,40 +36,3 @@ class Completion(Struct, frozen=True):
     id: str
     status: str | None
     lost: bool
-
-
-class Failure(Struct, frozen=True, kw_only=True):
-    """An attempt that ended badly. `error`: text or {type, message, traceback}; `delay`: seconds to the next attempt,
-    None for the job's own backoff."""
-
-    id: str
-    attempt: int
-    error: Any
-    retryable: bool = True
-    delay: float | None = None
-
-
-class Release(Struct, frozen=True, kw_only=True):
-    """An attempt given back without a failure, due after `delay` seconds."""
-
-    id: str
-    attempt: int
-    delay: float = 0.0
-
-
-class Note(Struct, frozen=True, kw_only=True):
-    """Something that a running attempt says: progress, a line of log, or an event of its own type.
-
-    `data` is JSON text.
-    """
-
-    id: str
-    attempt: int
-    verb: Literal["progress", "log", "emit"]
-    current: float | None = None
-    total: float | None = None
-    step: str | None = None
-    message: str | None = None
-    level: str = "info"
-    type: str | None = None
-    data: str | None = None

@@ -6,17 +6,75 @@ within its transaction, never retried.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
 
-from jobstream.domain.job import EVERY_JOB, Enqueued, Job, JobFilter, NewJob, Outcome, Page, Seen
+import msgspec
+
+from jobstream.domain.ids import checked_id
+from jobstream.domain.job import (
+    EVERY_JOB,
+    Current,
+    Enqueued,
+    Job,
+    JobFilter,
+    NewJob,
+    Outcome,
+    Page,
+    Seen,
+    Status,
+    Summary,
+)
+from jobstream.domain.payload import encode_payload, find_unstorable
+from jobstream.errors import ErrorDetail, InvalidArgument, JobStreamError, NotFound
+from jobstream.store.listing import count_query, list_query, next_cursor, read_cursor
 from jobstream.store.pool import Connection, Database
+from jobstream.store.rows import JOB_COLUMNS, job_from_row, raw_job_from_row, read_json
+from jobstream.store.snapshots import token_of
+
+_GET: Final = f"""
+with seen as materialized (
+    select jobstream.stream_epoch() as epoch, pg_current_snapshot()::text as snapshot
+)
+select seen.epoch, seen.snapshot, {JOB_COLUMNS}
+from seen
+cross join jobstream.jobs as j
+where j.id = $1::text and ($2::text is null or j.owner = $2::text)
+"""
+
+# `who` must be done before the verb: the verb's argument is read from it.
+_AS_PRINCIPAL: Final = (
+    "with who as materialized (select set_config('jobstream.principal', $1::text, true) as principal)"
+)
+_ENQUEUE: Final = """
+select e.id, e.status, e.idempotent
+from jobstream.enqueue_many($1::text::jsonb) as e
+order by e.ordinal
+"""
+_ENQUEUE_AS: Final = f"""{_AS_PRINCIPAL}
+select e.id, e.status, e.idempotent
+from jobstream.enqueue_many((select $2::text::jsonb from who where principal is not null)) as e
+order by e.ordinal
+"""
+_ON_ONE: Final = {
+    "cancel": "jobstream.cancel(j.id, $3::text::boolean)",
+    "retry": "jobstream.retry(j.id)",
+    "run_now": "jobstream.run_now(j.id)",
+    "reschedule": "jobstream.reschedule(j.id, $3::text::timestamptz)",
+}
 
 
 class JobStore:
     """The verbs of callers who own or operate jobs."""
 
-    def __init__(self, db: Database) -> None:
-        """Statements run on `db` where no connection is given."""
+    def __init__(self, db: Database, *, raw: bool = False) -> None:
+        """Statements run on `db` where no connection is given.
+
+        `raw`: args, result, labels, progress, backoff and errors of jobs are `msgspec.Raw`, for those who write them
+        out as they stand.
+        """
         self._db = db
+        self._job = raw_job_from_row if raw else job_from_row
 
     async def enqueue(
         self, job: NewJob, *, principal: str | None = None, connection: Connection | None = None
@@ -25,23 +83,42 @@ class JobStore:
 
         Raises InvalidArgument, NotFound (an awaited job or parent), KeyReused, KeyBusy, TooLarge.
         """
-        raise NotImplementedError
+        try:
+            return (await self.enqueue_many([job], principal=principal, connection=connection))[0]
+        except JobStreamError as error:
+            if error.detail is not None:
+                error.detail = msgspec.structs.replace(error.detail, ordinal=None)
+            raise
 
     async def enqueue_many(
         self, jobs: Sequence[NewJob], *, principal: str | None = None, connection: Connection | None = None
     ) -> list[Enqueued]:
         """All of the jobs, in order, or none: an error's `detail.ordinal` (from 1) says which was at fault."""
-        raise NotImplementedError
+        if not jobs:
+            return []
+        text = _encode(jobs)
+        try:
+            if principal is None:
+                rows = await self._db.fetch(_ENQUEUE, text, connection=connection)
+            else:
+                rows = await self._db.fetch(_ENQUEUE_AS, principal, text, connection=connection)
+        except InvalidArgument as error:
+            if error.detail is None:  # the parser of jsonb refused the lot, without a word on where
+                _point_at_fault(jobs)
+            raise
+        return [Enqueued(row[0], Status(row[1]), row[2]) for row in rows]
 
     async def get(self, id: str, *, owner: str | None = None, connection: Connection | None = None) -> Job:
         """The job. Raises NotFound; InvalidArgument for what is no id."""
-        raise NotImplementedError
+        return self._job(await self._row(id, owner, connection))
 
     async def get_seen(
         self, id: str, *, owner: str | None = None, connection: Connection | None = None
     ) -> Seen[Job]:
         """The job and the event cursor of the very snapshot in which it was read."""
-        raise NotImplementedError
+        row = await self._row(id, owner, connection)
+        token = await token_of(self._db, row["epoch"], row["snapshot"])
+        return Seen(value=self._job(row), event_cursor=token)
 
     async def list(
         self,
@@ -57,7 +134,30 @@ class JobStore:
         A cursor works only with the filter and owner it came from; another one raises InvalidArgument. Pages never
         skip or repeat a job while others are added. With `q` a page looks at 20,000 rows at most and may be short.
         """
-        raise NotImplementedError
+        limit = min(max(limit, 1), 200)
+        before = read_cursor(cursor, filter, owner) if cursor is not None else None
+        query, args = list_query(filter, owner, before, limit)
+        rows = await self._db.fetch(query, *args, connection=connection)
+        first = rows[0]
+        found = [row for row in rows if row["id"] is not None]
+        last = found[limit - 1]["id"] if len(found) > limit else first["examined"]
+        return Page(
+            items=[self._job(row) for row in found[:limit]],
+            next_cursor=next_cursor(last, filter, owner) if last is not None else None,
+            event_cursor=await token_of(self._db, first["epoch"], first["snapshot"]),
+        )
+
+    async def summary(self, filter: JobFilter = EVERY_JOB, *, owner: str | None = None) -> Summary:
+        """What goes on among the jobs of a filter."""
+        query, args = count_query(filter, owner)
+        row = await self._db.fetchrow(query, *args)
+        assert row is not None
+        counts: dict[str, int] = read_json(row["counts"])
+        return Summary(
+            is_running=bool(counts.get("pending") or counts.get("running")),
+            counts={status.value: counts.get(status.value, 0) for status in Status},
+            current=[Current(**item) for item in read_json(row["current"])],
+        )
 
     async def cancel(
         self,
@@ -72,7 +172,7 @@ class JobStore:
 
         A terminal job stays as it is. Raises NotFound; Conflict for a running job without `force`.
         """
-        raise NotImplementedError
+        return await self._on_one("cancel", id, owner, principal, connection, "true" if force else "false")
 
     async def retry(
         self,
@@ -83,4 +183,109 @@ class JobStore:
         connection: Connection | None = None,
     ) -> Outcome:
         """Sets a terminal or failed job going again. Raises NotFound, Conflict."""
-        raise NotImplementedError
+        return await self._on_one("retry", id, owner, principal, connection)
+
+    async def run_now(
+        self,
+        id: str,
+        *,
+        owner: str | None = None,
+        principal: str | None = None,
+        connection: Connection | None = None,
+    ) -> Outcome:
+        """Makes a job due at once. Raises NotFound, Conflict."""
+        return await self._on_one("run_now", id, owner, principal, connection)
+
+    async def reschedule(
+        self,
+        id: str,
+        at: datetime,
+        *,
+        owner: str | None = None,
+        principal: str | None = None,
+        connection: Connection | None = None,
+    ) -> Outcome:
+        """Makes a job due at that time. Raises NotFound, Conflict."""
+        return await self._on_one("reschedule", id, owner, principal, connection, at.isoformat())
+
+    async def _row(self, id: str, owner: str | None, connection: Connection | None) -> Any:
+        row = await self._db.fetchrow(_GET, checked_id(id), owner, connection=connection)
+        if row is None:
+            raise NotFound(f"no such job: {id}")
+        return row
+
+    async def _on_one(
+        self,
+        verb: str,
+        id: str,
+        owner: str | None,
+        principal: str | None,
+        connection: Connection | None,
+        *args: str,
+    ) -> Outcome:
+        asked = (checked_id(id), owner, *args)
+        if principal is None:
+            row = await self._db.fetchrow(_STEER[verb], *asked, connection=connection)
+        else:
+            row = await self._db.fetchrow(_STEER_AS[verb], principal, *asked, connection=connection)
+        if row is None:
+            raise NotFound(f"no such job: {id}")
+        return Outcome(row["id"], Status(row["status"]))
+
+
+def _encode(jobs: Sequence[NewJob]) -> str:
+    checked = []
+    for ordinal, job in enumerate(jobs, 1):
+        try:
+            checked.append(_with_checked_args(job))
+        except JobStreamError as error:
+            error.detail = msgspec.structs.replace(error.detail or ErrorDetail(), ordinal=ordinal)
+            raise
+    try:
+        return msgspec.json.encode(checked).decode()
+    except UnicodeEncodeError:
+        _point_at_fault(jobs)
+        raise
+
+
+def _with_checked_args(job: NewJob) -> NewJob:
+    for field in ("scheduled_at", "deadline"):
+        moment = getattr(job, field)
+        if moment is not None and moment.tzinfo is None:
+            raise InvalidArgument(f"{field} needs a time zone", detail=ErrorDetail(field=field))
+    if isinstance(job.args, msgspec.Raw) or not job.args:
+        return job
+    return msgspec.structs.replace(job, args=msgspec.Raw(encode_payload(job.args)))
+
+
+def _point_at_fault(jobs: Sequence[NewJob]) -> None:
+    """Raises InvalidArgument that names the job and the field with something that jsonb cannot hold, if there is one."""
+    for ordinal, job in enumerate(jobs, 1):
+        found = find_unstorable(job)
+        if found is not None:
+            pointer, what = found
+            _, name, *rest = pointer.split("/")
+            field = "class" if name == "class_" else name
+            raise InvalidArgument(
+                f"{field}: {what} cannot be stored",
+                detail=ErrorDetail(
+                    ordinal=ordinal, field=field, pointer="".join(f"/{part}" for part in rest)
+                ),
+            )
+
+
+def _steering(call: str, *, as_principal: bool) -> str:
+    # Parameters are numbered from the id; with a principal before it all move on by one.
+    numbers = {"$1": "$2", "$2": "$3", "$3": "$4"} if as_principal else {}
+    id, owner = numbers.get("$1", "$1"), numbers.get("$2", "$2")
+    source = f"(select {id}::text from who where principal is not null)" if as_principal else f"{id}::text"
+    return f"""{_AS_PRINCIPAL if as_principal else ""}
+select j.id, {call.replace("$3", numbers.get("$3", "$3"))} as status
+from (select {source} as id offset 0) as asked
+inner join jobstream.jobs as j on j.id = asked.id
+where {owner}::text is null or j.owner = {owner}::text
+"""
+
+
+_STEER: Final = {verb: _steering(call, as_principal=False) for verb, call in _ON_ONE.items()}
+_STEER_AS: Final = {verb: _steering(call, as_principal=True) for verb, call in _ON_ONE.items()}

@@ -3,8 +3,36 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Final
 
-from jobstream.store.pool import Database
+from jobstream.store.pool import Connection, Database
+from jobstream.store.sqlstates import mapped_errors
+from jobstream.store.workers import LOCK_CLASS
+
+MAINTENANCE_LOCK: Final = 0
+
+_MAINTAIN_FOR: Final = """
+with done as materialized (select jobstream.maintain() as due)
+select extract(epoch from done.due - jobstream.clock())::float8 from done
+"""
+_TRY_LOCK: Final = "select pg_try_advisory_lock($1, $2)"
+_UNLOCK: Final = "select pg_advisory_unlock($1, $2)"
+
+
+class Lead:
+    """The lead among all processes, held by a session: lost with its connection, which then raises."""
+
+    def __init__(self, connection: Connection) -> None:
+        """`connection` holds the lock."""
+        self._connection = connection
+
+    async def maintain_for(self) -> float | None:
+        """Does what is due, on the session that leads; the seconds until the next is due, if that is known.
+
+        Raises DatabaseUnavailable when the lead was lost with the connection.
+        """
+        with mapped_errors():
+            return _waiting(await self._connection.fetchval(_MAINTAIN_FOR))
 
 
 class MaintenanceStore:
@@ -16,17 +44,29 @@ class MaintenanceStore:
 
     async def maintain(self) -> datetime | None:
         """Does what is due and returns when the next is, if that is known. Safe from any number of callers."""
-        raise NotImplementedError
+        due: datetime | None = await self._db.fetchval("select jobstream.maintain()")
+        return due
 
     async def maintain_for(self) -> float | None:
         """As `maintain`, but the seconds until the next is due, by the database's clock; 0 for due now."""
-        raise NotImplementedError
+        return _waiting(await self._db.fetchval(_MAINTAIN_FOR))
 
     @asynccontextmanager
-    async def try_lead(self) -> AsyncIterator[bool]:
-        """Whether this process leads while inside: one session of all holds the lock.
+    async def try_lead(self) -> AsyncIterator[Lead | None]:
+        """The lead while inside; None if another session has it.
 
-        The lock goes with its connection; `leads()` asks whether it is still held.
+        It keeps a connection of the pool for so long. Not to be had through PgBouncer in transaction mode.
         """
-        raise NotImplementedError
-        yield
+        async with self._db.acquire() as connection:
+            if not await connection.fetchval(_TRY_LOCK, LOCK_CLASS, MAINTENANCE_LOCK):
+                yield None
+                return
+            try:
+                yield Lead(connection)
+            finally:
+                if not connection.is_closed():
+                    await connection.execute(_UNLOCK, LOCK_CLASS, MAINTENANCE_LOCK)
+
+
+def _waiting(seconds: float | None) -> float | None:
+    return None if seconds is None else max(seconds, 0.0)

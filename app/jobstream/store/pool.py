@@ -66,7 +66,7 @@ class Database:
             pool = await asyncpg.create_pool(
                 plain_url(url),
                 min_size=1,
-                max_size=size,
+                max_size=max(size, 2),  # who leads the maintenance keeps one
                 connection_class=_StatelessConnection,
                 statement_cache_size=1024 if statement_cache else 0,
                 command_timeout=COMMAND_SECONDS,

@@ -1,0 +1,188 @@
+"""Rows by name: the select lists of jobs, and the values made of them."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+from jobstream.domain.job import (
+    ClaimedJob,
+    Job,
+    Lifecycle,
+    Lineage,
+    Retry,
+    Scheduling,
+    Spec,
+    Status,
+)
+
+CHILDREN_SHOWN: Final = 100
+
+# jsonb is cast to text: what a caller's connection has for codecs must not matter, and raw text can be passed on.
+_COLUMNS: Final[dict[str, str]] = {
+    "id": "j.id",
+    "attempt": "j.attempt",
+    "kind": "j.kind",
+    "queue": "j.queue",
+    "priority": "j.priority",
+    "args": "j.args::text",
+    "timeout_seconds": "j.timeout_seconds",
+    "await_jobs": "j.await_jobs",
+    "lease_until": "j.lease_until",
+    "status": "j.status",
+    "reason": "j.reason",
+    "failures": "j.failures",
+    "crashes": "j.crashes",
+    "max_attempts": "j.max_attempts",
+    "scheduled_at": "j.scheduled_at",
+    "deadline": "j.deadline",
+    "created_at": "j.created_at",
+    "started_at": "j.started_at",
+    "completed_at": "j.completed_at",
+    "worker": "j.worker",
+    "cancel_requested": "j.cancel_requested",
+    "owner": "j.owner",
+    "idempotency_key": "j.idempotency_key",
+    "concurrency_key": "j.concurrency_key",
+    "unique_for": "j.unique_for",
+    "unique_key": "j.unique_key",
+    "await_for": "j.await_for",
+    "backoff": "j.backoff::text",
+    "labels": "j.labels::text",
+    "progress": "j.progress::text",
+    "result": "j.result::text",
+    "last_error": "j.last_error",
+    "errors": "j.errors::text",
+    "errors_count": "jsonb_array_length(j.errors)",
+    "trigger": "j.trigger",
+    "triggered_by": "j.triggered_by",
+    "parent_job": "j.parent_job",
+    "pipeline_id": "j.pipeline_id",
+    "pipeline_step": "j.pipeline_step",
+    "cron_expr": "j.cron_expr",
+    "cost_usd": "j.cost_usd::float8",
+    "class": "j.class",
+    "mode": "j.mode",
+    "scope": "j.scope",
+}
+_FAMILY: Final[dict[str, str]] = {
+    "children": f"""array(
+        select c.id from jobstream.jobs as c where c.parent_job = j.id order by c.id limit {CHILDREN_SHOWN}
+    )""",
+    "children_count": "(select count(*) from jobstream.jobs as c where c.parent_job = j.id)",
+}
+_CHILDLESS: Final[dict[str, str]] = {"children": "'{}'::text[]", "children_count": "0::bigint"}
+_FLAT: Final = 9
+"""How many of the first columns make a ClaimedJob, in its order."""
+
+
+def _select_list(columns: dict[str, str]) -> str:
+    return ", ".join(f'{expression} as "{name}"' for name, expression in columns.items())
+
+
+JOB_EXPRESSIONS: Final = _COLUMNS | _FAMILY
+"""A job's columns and how they are read; `j` is `jobstream.jobs`."""
+
+JOB_COLUMNS: Final = _select_list(JOB_EXPRESSIONS)
+"""The same as a select list."""
+
+CLAIM_COLUMNS: Final = _select_list(_COLUMNS | _CHILDLESS)
+"""The same for a job that was claimed just now, flat columns first; its children are left out."""
+
+
+def read_json(text: str | None) -> Any:
+    """The value of jsonb's text. Numbers that are out of a float's reach, which plain SQL may store, become Decimals."""
+    if text is None:
+        return None
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.ValidationError:
+        return json.loads(text, parse_int=Decimal, parse_float=Decimal)
+
+
+def raw_json(text: str | None) -> Any:
+    """The value of jsonb's text, to be written elsewhere as it stands."""
+    return None if text is None else msgspec.Raw(text.encode())
+
+
+def job_from_row(row: asyncpg.Record, value: Callable[[str | None], Any] = read_json) -> Job:
+    """The job of a row that has JOB_COLUMNS. `value` reads the free JSON in it (`read_json` or `raw_json`)."""
+    return Job(
+        id=row["id"],
+        owner=row["owner"],
+        timeout_seconds=row["timeout_seconds"],
+        idempotency_key=row["idempotency_key"],
+        spec=_spec(row, value),
+        scheduling=Scheduling(
+            trigger=row["trigger"],
+            scheduled_at=row["scheduled_at"],
+            await_jobs=row["await_jobs"],
+            await_for=row["await_for"],
+            deadline=row["deadline"],
+            cron_expr=row["cron_expr"],
+        ),
+        lifecycle=_lifecycle(row, value),
+        retry=Retry(
+            attempt=row["attempt"],
+            failures=row["failures"],
+            crashes=row["crashes"],
+            max_attempts=row["max_attempts"],
+            backoff=value(row["backoff"]),
+            last_error=row["last_error"],
+            errors=value(row["errors"]),
+            errors_count=row["errors_count"],
+        ),
+        lineage=Lineage(
+            triggered_by=row["triggered_by"],
+            parent_job=row["parent_job"],
+            pipeline_id=row["pipeline_id"],
+            pipeline_step=row["pipeline_step"],
+            children=row["children"],
+            children_count=row["children_count"],
+            cost_usd=row["cost_usd"],
+        ),
+    )
+
+
+def raw_job_from_row(row: asyncpg.Record) -> Job:
+    """As `job_from_row`, with args, result and the like as `msgspec.Raw`."""
+    return job_from_row(row, raw_json)
+
+
+def claimed_from_row(row: asyncpg.Record) -> ClaimedJob:
+    """The flat job of a row that has CLAIM_COLUMNS."""
+    return ClaimedJob(*row[:_FLAT], row=row, build=job_from_row)
+
+
+def _spec(row: asyncpg.Record, value: Callable[[str | None], Any]) -> Spec:
+    return Spec(
+        kind=row["kind"],
+        args=value(row["args"]),
+        queue=row["queue"],
+        priority=row["priority"],
+        labels=value(row["labels"]),
+        concurrency_key=row["concurrency_key"],
+        unique=row["unique_for"],
+        unique_key=row["unique_key"],
+        class_=row["class"],
+        mode=row["mode"],
+        scope=row["scope"],
+    )
+
+
+def _lifecycle(row: asyncpg.Record, value: Callable[[str | None], Any]) -> Lifecycle:
+    return Lifecycle(
+        status=Status(row["status"]),
+        reason=row["reason"],
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        completed_at=row["completed_at"],
+        lease_until=row["lease_until"],
+        worker=row["worker"],
+        cancel_requested=row["cancel_requested"],
+        progress=value(row["progress"]),
+        result=value(row["result"]),
+    )
