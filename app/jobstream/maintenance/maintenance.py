@@ -7,15 +7,12 @@ from msgspec import Struct
 
 from jobstream.errors import DatabaseUnavailable
 from jobstream.pacing import Patience, Wake, jittered
-from jobstream.store.maintenance import MaintenanceStore
+from jobstream.store.maintenance import Lead, MaintenanceStore
 
 logger = logging.getLogger("jobstream.maintenance")
 
 STANDBY_SECONDS = 2.0
 """How often those who stand by ask for the lead: what a leader's death costs at most."""
-
-TERM_SECONDS = 60.0
-"""After that long the lead is taken anew: a lock whose session was killed is noticed so, at the latest."""
 
 MAX_PAUSE = 1.0
 """A lost worker is noticed, and a job held by an open transaction let through, within this time."""
@@ -61,10 +58,10 @@ class Maintenance:
                 )
                 await asyncio.sleep(pause)
 
-    async def run_once(self) -> Pause:
-        """Do what is due, and say when to do it again."""
+    async def run_once(self, lead: Lead | None = None) -> Pause:
+        """Do what is due, leading or not, and say when to do it again."""
         started = self._loop.time()
-        due = await self._store.maintain_for()
+        due = await (lead or self._store).maintain_for()
         took = self._loop.time() - started
         self._patience.succeeded()
         if due is not None and due <= 0:
@@ -73,18 +70,17 @@ class Maintenance:
         return Pause(least=least, most=max(least, MAX_PAUSE if due is None else min(due, MAX_PAUSE)))
 
     async def _stand(self) -> None:
-        async with self._store.try_lead() as leads:
-            if leads:
-                await self._lead()
-                return
+        async with self._store.try_lead() as lead:
+            if lead is not None:
+                await self._lead(lead)
         await asyncio.sleep(jittered(STANDBY_SECONDS))
 
-    async def _lead(self) -> None:
+    async def _lead(self, lead: Lead) -> None:
+        """Until the lead is lost with its connection, which raises."""
         self.leads = True
         try:
-            end = self._loop.time() + TERM_SECONDS
-            while self._loop.time() < end:
-                pause = await self.run_once()
+            while True:
+                pause = await self.run_once(lead)
                 await asyncio.sleep(pause.least)
                 await self._wake.wait(pause.most - pause.least)
         finally:

@@ -64,7 +64,7 @@ class Registration:
             kinds=self._kinds,
             concurrency=self._concurrency,
         )
-        self._listener.hold(self._name, number)
+        await self._listener.hold(self._name, number)
 
     async def register_patiently(self) -> None:
         """Register, waiting for a database that is away."""
@@ -126,7 +126,7 @@ class Registration:
 
     async def remove(self) -> None:
         """The worker has stopped: nothing of it is left."""
-        self._listener.let_go()
+        await self._listener.let_go()
         try:
             await self._workers.remove(self._name)
         except DatabaseUnavailable as error:

@@ -75,6 +75,8 @@ class Worker:
         self._grace_seconds = grace_seconds
         self._stops = 0
         self._parts: Parts | None = None
+        self.left_behind = False
+        """Whether, after `run`, a handler goes on that would not stop; its job was released."""
 
     def stop(self) -> None:
         """Stop: no more claims, grace for what runs, the rest released. Called again: without grace."""
@@ -118,6 +120,7 @@ class Worker:
             raise
         finally:
             await parts.executor.drain(self._grace_seconds)
+            self.left_behind = parts.executor.running > 0
             # From here on only the database can keep us waiting.
             asyncio.get_running_loop().call_later(FLUSH_SECONDS, parts.give_up)
 
