@@ -181,11 +181,19 @@ def _compiled_count(shape: Shape) -> tuple[str, tuple[str, ...]]:
     ).subquery("current")
     return _compiled(
         sa.select(
-            sa.select(sa.func.coalesce(sa.func.json_object_agg(counts.c.status, counts.c.jobs), "{}"))
+            sa.select(
+                sa.func.coalesce(
+                    sa.func.json_object_agg(counts.c.status, counts.c.jobs), sa.literal_column("'{}'")
+                )
+            )
             .scalar_subquery()
             .cast(TEXT)
             .label("counts"),
-            sa.select(sa.func.coalesce(sa.func.json_agg(sa.literal_column("to_jsonb(current)")), "[]"))
+            sa.select(
+                sa.func.coalesce(
+                    sa.func.json_agg(sa.literal_column("to_jsonb(current)")), sa.literal_column("'[]'")
+                )
+            )
             .select_from(running)
             .scalar_subquery()
             .cast(TEXT)
@@ -224,7 +232,9 @@ def _ids(shape: Shape, limit: sa.ColumnElement[int], *names: str) -> sa.SelectBa
     driver = next((name for name in _DRIVERS if getattr(shape, name) > 1), None)
     if shape.label or driver is None:
         return sa.select(*columns).where(*_conditions(shape, j)).order_by(j.c.id.desc()).limit(limit)
-    values = sa.func.unnest(sa.bindparam(driver, type_=_TEXTS)).table_valued("value", name="asked")
+    values = (
+        sa.func.unnest(sa.bindparam(driver, type_=_TEXTS)).table_valued("value").render_derived(name="asked")
+    )
     each = (
         sa.select(*columns)
         .where(j.c[driver] == values.c.value, *_conditions(shape, j, without=driver))
@@ -263,9 +273,11 @@ def _equal(j: sa.FromClause, name: str, values: int) -> sa.ColumnElement[bool]:
 
 
 def _labelled() -> sa.SelectBase:
-    pairs = sa.func.unnest(
-        sa.bindparam("label_names", type_=_TEXTS), sa.bindparam("label_values", type_=_TEXTS)
-    ).table_valued("name", "value", name="pairs")
+    pairs = (
+        sa.func.unnest(sa.bindparam("label_names", type_=_TEXTS), sa.bindparam("label_values", type_=_TEXTS))
+        .table_valued("name", "value")
+        .render_derived(name="pairs")
+    )
     return sa.select(_labels.c.job_id).where(_labels.c.name == pairs.c.name, _labels.c.value == pairs.c.value)
 
 

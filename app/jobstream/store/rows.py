@@ -77,6 +77,7 @@ _FAMILY: Final[dict[str, str]] = {
 _CHILDLESS: Final[dict[str, str]] = {"children": "'{}'::text[]", "children_count": "0::bigint"}
 _FLAT: Final = 9
 """How many of the first columns make a ClaimedJob, in its order."""
+_make_claimed: Final[Callable[..., ClaimedJob]] = ClaimedJob
 
 
 def _select_list(columns: dict[str, str]) -> str:
@@ -154,7 +155,7 @@ def raw_job_from_row(row: asyncpg.Record) -> Job:
 
 def claimed_from_row(row: asyncpg.Record) -> ClaimedJob:
     """The flat job of a row that has CLAIM_COLUMNS."""
-    return ClaimedJob(*row[:_FLAT], row=row, build=job_from_row)
+    return _make_claimed(*row[:_FLAT], row, job_from_row)
 
 
 def _spec(row: asyncpg.Record, value: Callable[[str | None], Any]) -> Spec:
