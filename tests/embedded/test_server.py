@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -11,6 +12,7 @@ import pytest
 
 from jobstream.embedded import Binaries, EmbeddedPostgresError, EmbeddedServer, default_home, find_binaries
 from jobstream.embedded.binaries import installation
+from tests.embedded.conftest import new_home
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as another account")
 
@@ -26,9 +28,15 @@ def show(url: str, setting: str) -> str:
     return str(row[0])
 
 
-def test_server_keeps_what_it_commits(home: Path) -> None:
-    with EmbeddedServer(home=home) as server:
-        kept = {name: show(server.url, name) for name in ("fsync", "full_page_writes", "synchronous_commit")}
+@pytest.fixture(scope="module")
+def running() -> Iterator[EmbeddedServer]:
+    """One server for the tests that only look at it."""
+    with new_home() as home, EmbeddedServer(home=home) as server:
+        yield server
+
+
+def test_server_keeps_what_it_commits(running: EmbeddedServer) -> None:
+    kept = {name: show(running.url, name) for name in ("fsync", "full_page_writes", "synchronous_commit")}
     assert kept == {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
 
 
@@ -39,24 +47,23 @@ def test_data_outlives_the_server(home: Path) -> None:
         assert connection.execute("select count(*) from kept").fetchone() == (0,)
 
 
-def test_folder_is_named_by_the_major_version(home: Path) -> None:
-    with EmbeddedServer(home=home) as server:
-        major = show(server.url, "server_version").partition(".")[0]
-        assert (home / f"postgres-{major}" / "data" / "PG_VERSION").read_text().strip() == major
+def test_folder_is_named_by_the_major_version(running: EmbeddedServer) -> None:
+    data = Path(show(running.url, "data_directory"))
+    major = show(running.url, "server_version").partition(".")[0]
+    assert data.parent.name == f"postgres-{major}"
 
 
-def test_socket_is_in_a_folder_that_others_cannot_enter(home: Path) -> None:
-    with EmbeddedServer(home=home) as server:
-        assert mode(home / "postgres-18" / "socket") == 0o700
-        assert show(server.url, "listen_addresses") == ""
-        assert server.tcp_url is None
+def test_socket_is_in_a_folder_that_others_cannot_enter(running: EmbeddedServer) -> None:
+    assert mode(Path(show(running.url, "unix_socket_directories"))) == 0o700
+    assert show(running.url, "listen_addresses") == ""
+    assert running.tcp_url is None
 
 
-def test_modes_of_folders_that_were_there_stay(home: Path) -> None:
-    before = [mode(path) for path in (home, *home.parents)]
-    with EmbeddedServer(home=home / "deeper" / "still"):
+def test_modes_of_folders_that_were_there_stay(empty_home: Path) -> None:
+    before = [mode(path) for path in (empty_home, *empty_home.parents)]
+    with EmbeddedServer(home=empty_home / "deeper" / "still"):
         pass
-    assert [mode(path) for path in (home, *home.parents)] == before
+    assert [mode(path) for path in (empty_home, *empty_home.parents)] == before
 
 
 def test_tcp_is_loopback_with_a_generated_password(home: Path) -> None:
@@ -70,8 +77,8 @@ def test_tcp_is_loopback_with_a_generated_password(home: Path) -> None:
         assert server.tcp_url == first
 
 
-def test_long_folder_gets_its_socket_elsewhere(home: Path) -> None:
-    long = home / ("d" * 120)
+def test_long_folder_gets_its_socket_elsewhere(empty_home: Path) -> None:
+    long = empty_home / ("d" * 120)
     with EmbeddedServer(home=long) as server:
         assert show(server.url, "server_version")
         socket = Path(show(server.url, "unix_socket_directories"))
@@ -79,24 +86,18 @@ def test_long_folder_gets_its_socket_elsewhere(home: Path) -> None:
     shutil.rmtree(socket)
 
 
-def test_unfinished_initdb_is_begun_anew(home: Path) -> None:
-    left = home / "postgres-18" / "data.new-1"
+def test_unfinished_initdb_is_begun_anew(empty_home: Path) -> None:
+    left = empty_home / "postgres-18" / "data.new-1"
     left.mkdir(parents=True)
     (left / "PG_VERSION").write_text("18\n")
-    home.chmod(0o711)
-    with EmbeddedServer(home=home) as server:
+    empty_home.chmod(0o711)
+    with EmbeddedServer(home=empty_home) as server:
         assert show(server.url, "server_version")
 
 
-def test_psql_comes_with_it(home: Path) -> None:
-    with EmbeddedServer(home=home) as server:
-        said = subprocess.run(
-            [server.psql, server.url, "-XAtc", "select current_database()"],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-    assert said.stdout == "jobstream\n"
+def test_psql_comes_with_it(running: EmbeddedServer) -> None:
+    asked = (str(running.psql), running.url, "-XAtc", "select current_database()")
+    assert subprocess.run(asked, check=True, capture_output=True).stdout == b"jobstream\n"
 
 
 def test_failed_start_says_what_the_server_said(home: Path) -> None:

@@ -37,8 +37,8 @@ async def server_pid(process: Process) -> int:
     return int((await process.printed(r"server (\d+)")).group(1))
 
 
-async def test_processes_that_come_at_once_share_one_server(home: Path) -> None:
-    with user(home) as first, user(home) as second, user(home) as third:
+async def test_processes_that_come_at_once_share_one_server(empty_home: Path) -> None:
+    with user(empty_home) as first, user(empty_home) as second, user(empty_home) as third:
         pids = {await server_pid(process) for process in (first, second, third)}
         assert len(pids) == 1
 
@@ -98,11 +98,11 @@ async def test_user_of_a_killed_server_can_start_it_again(home: Path) -> None:
     assert not runs(pid, home)
 
 
-async def test_killed_while_the_server_starts_leaves_a_usable_folder(home: Path) -> None:
-    with user(home) as killed:
-        await eventually(lambda: (home / "postgres-18").exists() or killed.output())
+async def test_killed_while_the_server_starts_leaves_a_usable_folder(empty_home: Path) -> None:
+    with user(empty_home) as killed:
+        await eventually(lambda: (empty_home / "postgres-18").exists() or killed.output())
         killed.kill()
-    with EmbeddedServer(home=home) as server, psycopg.connect(server.url) as connection:
+    with EmbeddedServer(home=empty_home) as server, psycopg.connect(server.url) as connection:
         assert connection.execute("select current_database()").fetchone() == ("jobstream",)
 
 
@@ -117,11 +117,11 @@ def test_process_id_that_now_is_another_program_does_not_stop_a_start(home: Path
         assert server.pid != os.getppid()
 
 
-async def test_address_is_found_beside_a_running_user_only(home: Path) -> None:
-    assert running_url(home) is None
-    with EmbeddedServer(home=home) as server:
-        assert running_url(home) == server.url
-    assert running_url(home) is None
+async def test_address_is_found_beside_a_running_user_only(empty_home: Path) -> None:
+    assert running_url(empty_home) is None
+    with EmbeddedServer(home=empty_home) as server:
+        assert running_url(empty_home) == server.url
+    assert running_url(empty_home) is None
 
 
 async def test_tcp_is_refused_to_the_second_while_the_first_runs_without_it(home: Path) -> None:

@@ -46,7 +46,7 @@ async def migrate(url: str, *, roles: bool = True) -> Migration:
         async with engine.begin() as connection:
             return await connection.run_sync(_upgrade, roles)
     except (DBAPIError, asyncpg.PostgresError) as error:
-        raise _explained(error) from error
+        raise _explained(error, roles=roles) from error
     except OSError as error:
         raise DatabaseUnavailable(f"the database cannot be reached: {error}") from error
     finally:
@@ -103,9 +103,9 @@ def _refuse_unversioned(connection: Connection, before: str | None) -> None:
         )
 
 
-def _explained(error: DBAPIError | asyncpg.PostgresError) -> MigrationFailed:
+def _explained(error: DBAPIError | asyncpg.PostgresError, *, roles: bool) -> MigrationFailed:
     original = getattr(error, "orig", error)
     hint = ""
-    if getattr(original, "sqlstate", None) == "42501":
+    if roles and getattr(original, "sqlstate", None) == "42501":
         hint = " (where this login may not make roles: --no-roles)"
     return MigrationFailed(f"the database refused the migration: {original}{hint}")
