@@ -1,0 +1,136 @@
+"""Who may do what (contract §2): the caller behind a request, the scope that a route needs, whose jobs are whose.
+
+A route names its scope in its `opt`; one that names none is closed to everybody, so that forgetting it opens nothing.
+Ownership is never checked here: `Caller.owner` goes into the statements themselves.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final, Protocol
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from msgspec import Struct
+
+from jobstream.api.problems import Fault, Rejected
+from jobstream.domain.token import SCOPES, Identity
+from jobstream.errors import Forbidden, Unauthorized
+
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
+
+LOCAL: Final = Identity(id="", principal="local", scopes=SCOPES, queues=None, expires_at=None)
+"""Who everybody is with auth off."""
+
+_SCOPE: Final = "jobstream.scope"
+_OPEN: Final = "open"
+
+
+class Caller(Struct, frozen=True):
+    """Whoever sent a request."""
+
+    identity: Identity
+
+    @property
+    def principal(self) -> str:
+        """What events say in `by`."""
+        return self.identity.principal
+
+    @property
+    def owner(self) -> str | None:
+        """The owner to whose jobs the caller is confined; None for all jobs."""
+        return None if self.operates else self.identity.principal
+
+    @property
+    def operates(self) -> bool:
+        """Whether the caller may do everything on every job."""
+        return self.identity.has("operate")
+
+    def owner_for(self, owner: str | None, *, place: Fault) -> str:
+        """Who will own what the caller makes."""
+        if owner is None:
+            return self.principal
+        self._refuse_others((owner,), place)
+        return owner
+
+    def owners_among(self, owners: Iterable[str]) -> tuple[str, ...]:
+        """Whose jobs a filter is about: those it names, if the caller may see them; nobody named: all it may see."""
+        named = tuple(owners)
+        self._refuse_others(named, Fault(parameter="owner", detail="takes `operate`"))
+        return named or (() if self.operates else (self.principal,))
+
+    def check_queues(self, queues: Iterable[str]) -> None:
+        """Raises Forbidden for a queue that the credential does not reach."""
+        reach = self.identity.queues
+        beyond = [] if reach is None else [queue for queue in queues if queue not in reach]
+        if beyond:
+            raise Forbidden(f"the credential does not reach the queue {beyond[0]}")
+
+    def _refuse_others(self, owners: Iterable[str], place: Fault) -> None:
+        if not self.operates and any(owner != self.principal for owner in owners):
+            where = place.pointer or place.parameter
+            raise Forbidden(f"{where}: another owner than yourself takes the scope `operate`")
+
+
+class Authenticator(Protocol):
+    """Finds out who sends a request."""
+
+    async def __call__(self, connection: AnyConnection, *, query: bool) -> Identity:
+        """The caller's identity; `query` where the credential may stand in the URL. Raises Unauthorized."""
+        ...
+
+
+def needs(scope: str, *, stream: bool = False) -> dict[str, Any]:
+    """A route's `opt`: the scope it needs; a `stream` also takes its credential from the URL."""
+    if scope not in SCOPES:
+        raise ValueError(f"{scope} is no scope")
+    return {_SCOPE: scope, "jobstream.stream": stream}
+
+
+def open_to_all() -> dict[str, Any]:
+    """The `opt` of a route that needs no credential."""
+    return {_SCOPE: _OPEN}
+
+
+def scope_of(handler: BaseRouteHandler) -> str | None:
+    """The scope that a route needs; None for one that is open."""
+    scope = handler.opt.get(_SCOPE)
+    if scope is None:
+        raise Forbidden("this route is closed")
+    return None if scope == _OPEN else str(scope)
+
+
+async def admit(connection: AnyConnection, handler: BaseRouteHandler) -> None:
+    """The guard in front of every route: finds out who it is and whether that suffices."""
+    if method_of(connection) == "OPTIONS":
+        return
+    scope = scope_of(handler)
+    if scope is None:
+        return
+    authenticate: Authenticator = connection.app.state.jobstream.authenticate
+    identity = await authenticate(connection, query=bool(handler.opt.get("jobstream.stream")))
+    if not identity.has(scope):
+        raise Forbidden(f"the credential lacks the scope `{scope}`")
+    connection.scope["user"] = Caller(identity)
+
+
+def method_of(connection: AnyConnection) -> str:
+    """The request's method; there are no websockets here."""
+    return str(connection.scope.get("method", ""))
+
+
+def bearer(connection: AnyConnection, *, query: bool) -> str:
+    """The token that a request bears. Raises Unauthorized without one; Rejected for one in the wrong place."""
+    header = connection.headers.get("authorization")
+    in_query = connection.query_params.get("token")
+    if in_query is not None and not query:
+        raise Rejected(
+            "token: only streams take a credential from the URL",
+            Fault(parameter="token", detail="send it as `Authorization: Bearer`"),
+        )
+    if header is not None:
+        kind, _, token = header.partition(" ")
+        if kind.lower() != "bearer" or not token.strip():
+            raise Unauthorized("send the token as `Authorization: Bearer <token>`")
+        return token.strip()
+    if in_query:
+        return str(in_query)
+    raise Unauthorized("send a token as `Authorization: Bearer <token>`")

@@ -1,0 +1,81 @@
+"""The web application: routes, guards, problems, documents."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from litestar import Litestar, Router
+from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
+
+from jobstream.api.access import admit
+from jobstream.api.dependencies import COMMON
+from jobstream.api.documents import openapi
+from jobstream.api.parameters import refuse_unknown
+from jobstream.api.problems import HANDLERS
+from jobstream.api.routes.events import EventsController
+from jobstream.api.routes.health import HealthController
+from jobstream.api.routes.jobs import JobsController
+from jobstream.api.routes.leases import LeasesController, VerbsController
+from jobstream.api.services import Services, running
+from jobstream.api.strict import StrictRequest
+from jobstream.settings import Settings
+
+PREFIX = "/api/v1"
+MAX_BODY = 16 * 1024 * 1024
+_EXPOSED = ["ETag", "Event-Cursor", "Idempotent-Replayed", "Link", "Location", "Retry-After"]
+
+
+def create_app(settings: Settings) -> Litestar:
+    """An application that opens and closes what it works with in its lifespan."""
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with running(settings) as services:
+            app.state.jobstream = services
+            yield
+
+    return _application(settings, lifespan=[lifespan])
+
+
+def app_for(services: Services) -> Litestar:
+    """An application around services that somebody else keeps running."""
+    return _application(services.settings, state=State({"jobstream": services}))
+
+
+def _application(settings: Settings, **options: Any) -> Litestar:
+    api = Router(
+        PREFIX,
+        route_handlers=[JobsController, EventsController, LeasesController, VerbsController],
+    )
+    return Litestar(
+        [api, HealthController],
+        dependencies=COMMON,
+        guards=[admit, refuse_unknown],
+        exception_handlers=HANDLERS,
+        request_class=StrictRequest,
+        request_max_body_size=MAX_BODY,
+        openapi_config=openapi(version("jobstream")),
+        cors_config=_cors(settings),
+        logging_config=None,
+        **options,
+    )
+
+
+def _cors(settings: Settings) -> CORSConfig | None:
+    if not settings.cors_origins:
+        return None
+    return CORSConfig(
+        allow_origins=list(settings.cors_origins),
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "If-None-Match",
+            "Last-Event-ID",
+            "Prefer",
+        ],
+        expose_headers=_EXPOSED,
+        max_age=600,
+    )

@@ -1,0 +1,44 @@
+"""What handlers ask for by name."""
+
+from typing import Annotated, Any
+
+from litestar import Request
+from litestar.di import Provide
+from litestar.params import Parameter
+
+from jobstream.api.access import Caller
+from jobstream.api.services import Services
+
+AnyRequest = Request[Any, Any, Any]
+
+JobId = Annotated[str, Parameter(description="The job's id: a ULID in upper case.")]
+IdempotencyKey = Annotated[
+    str,
+    Parameter(
+        header="Idempotency-Key",
+        pattern=r"^[!-~]{1,256}(?!\n)$",
+        description="1 to 256 visible ASCII characters. The same key with the same request gives the same job.",
+    ),
+]
+Limit = Annotated[
+    str | None, Parameter(query="limit", description="Items a page: clamped to 1 to 200; default 50.")
+]
+ListCursor = Annotated[str | None, Parameter(query="cursor", description="`next_cursor` of the page before.")]
+
+
+def provide_services(request: AnyRequest) -> Services:
+    """The process's collaborators."""
+    services: Services = request.app.state.jobstream
+    return services
+
+
+def provide_caller(request: AnyRequest) -> Caller:
+    """Whoever the guard let in."""
+    caller: Caller = request.user
+    return caller
+
+
+COMMON = {
+    "services": Provide(provide_services, sync_to_thread=False),
+    "caller": Provide(provide_caller, sync_to_thread=False),
+}

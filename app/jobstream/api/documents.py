@@ -1,0 +1,54 @@
+"""OpenAPI 3.1 at `/schema`: JSON to programs, a plain page to people. The page needs no script and nobody's server."""
+
+from typing import Any
+
+from litestar import Request, Response, Router
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+
+from jobstream.api.access import open_to_all
+from jobstream.api.negotiation import wants_page
+from jobstream.api.reference import render
+
+_CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_DESCRIPTION = """\
+Jobs in PostgreSQL, and every change of them as an event that can be followed live and picked up again exactly.
+
+Errors are `application/problem+json` (RFC 9457) with a `type` of `urn:jobstream:problem:<name>`.
+"""
+
+
+def openapi(version: str) -> OpenAPIConfig:
+    """How the documents are made and where they are."""
+    return OpenAPIConfig(
+        title="jobstream",
+        version=version,
+        description=_DESCRIPTION,
+        path="/schema",
+        components=Components(
+            security_schemes={
+                "token": SecurityScheme(type="http", scheme="bearer", description="`jobstream tokens create`")
+            }
+        ),
+        security=[{"token": []}],
+        render_plugins=[_Page(path="/"), JsonRenderPlugin()],
+        openapi_router=Router(
+            "/schema",
+            route_handlers=[],
+            include_in_schema=False,
+            opt=open_to_all(),
+            before_request=_json_for_programs,
+        ),
+    )
+
+
+async def _json_for_programs(request: Request[Any, Any, Any]) -> Response[dict[str, Any]] | None:
+    if request.url.path.rstrip("/").endswith("/schema") and not wants_page(request.headers.get("accept")):
+        return Response(request.app.openapi_schema.to_schema(), media_type="application/json")
+    return None
+
+
+class _Page(OpenAPIRenderPlugin):
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        return render(openapi_schema).encode()

@@ -1,0 +1,168 @@
+"""Event streams: of one job, and of all that the caller may see (contract §3)."""
+
+from typing import Annotated, Any
+
+from litestar import Controller, Response, get
+from litestar.di import Provide
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Parameter
+from msgspec import structs
+
+from jobstream.api.access import Caller, needs
+from jobstream.api.dependencies import AnyRequest, JobId
+from jobstream.api.negotiation import Form, stream_form
+from jobstream.api.queries import (
+    Label,
+    Many,
+    event_filter,
+    read_from,
+    read_id,
+    read_moment,
+    read_number,
+    read_seconds,
+)
+from jobstream.api.services import Services
+from jobstream.api.streams.job import JobStream
+from jobstream.api.streams.many import ManyStream
+from jobstream.api.streams.outlet import Outlet
+from jobstream.api.streams.pages import job_page, page
+from jobstream.api.streams.response import HEADERS, EventStream, Script
+from jobstream.api.streams.start import Asked, job_start, start
+from jobstream.domain.job import Job
+from jobstream.store.events import EventFilter
+
+
+def provide_asked(
+    last_event_id: Annotated[
+        str | None,
+        Parameter(header="Last-Event-ID", description="The last `id` that was dispatched: go on after it."),
+    ] = None,
+    last_event_id_query: Annotated[
+        str | None,
+        Parameter(query="last_event_id", description="The same, for clients that cannot set headers."),
+    ] = None,
+    after: Annotated[
+        str | None, Parameter(query="after", description="The same, by its name in JSON.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        Parameter(query="since", description="Without a cursor: from there. RFC 3339 or ms since 1970."),
+    ] = None,
+    from_: Annotated[
+        str | None, Parameter(query="from", description="Without a cursor: `earliest` or `now`.")
+    ] = None,
+) -> Asked:
+    """Where the client wants to start; a cursor beats the rest."""
+    return Asked(
+        cursor=last_event_id or last_event_id_query or after or None,
+        since=read_moment("since", since),
+        from_=read_from(from_),
+    )
+
+
+def provide_filter(
+    queue: Many = None,
+    kind: Many = None,
+    type: Many = None,
+    status: Many = None,
+    job_id: Many = None,
+    pipeline_id: Many = None,
+    label: Label = None,
+    owner: Many = None,
+) -> EventFilter:
+    """Which events are asked for."""
+    return event_filter(locals())
+
+
+Credential = Annotated[
+    str | None, Parameter(query="token", description="The token, for clients that cannot set headers.")
+]
+Wait = Annotated[str | None, Parameter(query="wait", description="JSON: seconds to wait, at most 30.")]
+PageLimit = Annotated[str | None, Parameter(query="limit", description="JSON: events a page, 1 to 1000.")]
+
+ASKED = Provide(provide_asked, sync_to_thread=False)
+STREAM = {
+    204: ResponseSpec(None, description="The job has ended and everything was sent: do not come back."),
+}
+
+
+class EventsController(Controller):
+    """Streams."""
+
+    tags = ("events",)
+
+    @get(
+        "/jobs/{id:str}/events",
+        opt=needs("read", stream=True),
+        dependencies={"asked": ASKED},
+        responses=STREAM,
+    )
+    async def of_job(
+        self,
+        request: AnyRequest,
+        services: Services,
+        caller: Caller,
+        asked: Asked,
+        id: JobId,
+        limit: PageLimit = None,
+        wait: Wait = None,
+        token: Credential = None,
+    ) -> Response[Any]:
+        """The job's whole history, then what happens, until it has ended."""
+        job = await services.jobs.get(read_id(id), owner=caller.owner)
+        begin = await job_start(services.events, job.id, asked)
+        if stream_form(request.headers.get("accept")) is Form.JSON:
+            seconds = read_seconds("wait", wait, request.headers.get("prefer"), most=30.0)
+            return _json(await job_page(services, job, begin, limit=_limit(limit), seconds=seconds))
+        if asked.cursor is not None and begin.reset is None and await _is_over(services, job, begin.position):
+            return Response(None, status_code=204, headers=HEADERS)
+        script = JobStream(
+            jobs=services.jobs, events=services.events, feed=services.feed, job=job, start=begin
+        )
+        return _stream(services, caller, script)
+
+    @get(
+        "/events",
+        opt=needs("read", stream=True),
+        dependencies={"asked": ASKED, "filter": Provide(provide_filter, sync_to_thread=False)},
+    )
+    async def of_all(
+        self,
+        request: AnyRequest,
+        services: Services,
+        caller: Caller,
+        asked: Asked,
+        filter: EventFilter,
+        limit: PageLimit = None,
+        wait: Wait = None,
+        token: Credential = None,
+    ) -> Response[Any]:
+        """What happens to the jobs that the filter admits, from now on unless asked otherwise."""
+        filter = structs.replace(filter, owner=caller.owners_among(filter.owner))
+        begin = await start(services.events, asked)
+        if stream_form(request.headers.get("accept")) is Form.JSON:
+            seconds = read_seconds("wait", wait, request.headers.get("prefer"), most=30.0)
+            return _json(await page(services, filter, begin, limit=_limit(limit), seconds=seconds))
+        script = ManyStream(events=services.events, feed=services.feed, filter=filter, start=begin)
+        return _stream(services, caller, script)
+
+
+async def _is_over(services: Services, job: Job, position: int) -> bool:
+    """Whether the client has all that there will be. The job was read first, so nothing before its end is missed."""
+    return job.status.terminal and not await services.events.job_events(job.id, after=position, limit=1)
+
+
+def _stream(services: Services, caller: Caller, script: Script) -> Response[Any]:
+    async def watched(outlet: Outlet) -> None:
+        with services.credentials.watching(caller.identity.id, outlet):
+            await script(outlet)
+
+    return EventStream(watched, ticker=services.ticker)
+
+
+def _json(body: bytes) -> Response[Any]:
+    return Response(body, media_type="application/json", headers=HEADERS)
+
+
+def _limit(text: str | None) -> int:
+    return read_number("limit", text, 100, 1, 1_000)

@@ -1,0 +1,130 @@
+"""The server of `jobstream serve`: uvicorn, told what it cannot know by itself.
+
+No server tells open streams that a shutdown began. Here a signal first starts the drain: readiness falls, streams end
+one after the other, new requests are still served. When the last stream is gone, or the window is over, the socket
+closes, what is in flight ends, and the process exits. A second signal ends it at once.
+"""
+
+import signal
+import socket
+from collections.abc import Callable
+from types import FrameType
+from typing import Final
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from jobstream.api.access_log import configure as configure_access_log
+from jobstream.api.app import app_for
+from jobstream.api.services import Services, running
+from jobstream.api.streams.response import EXTENSION
+from jobstream.settings import Settings
+
+Announce = Callable[[str], None]
+_LAST_REQUESTS: Final = 2.0
+"""Seconds for requests in flight once the streams are gone."""
+
+
+async def serve(settings: Settings, *, announce: Announce) -> signal.Signals | None:
+    """Serve until a signal, which is returned; None if it ended otherwise.
+
+    `announce` is told the address once requests are answered. Raises SettingsError, DatabaseUnavailable,
+    SchemaOutdated, OSError (the address is taken) before that.
+    """
+    async with running(settings) as services:
+        return await serve_with(services, announce=announce)
+
+
+async def serve_with(services: Services, *, announce: Announce) -> signal.Signals | None:
+    """As `serve`, with services that somebody else keeps running."""
+    settings = services.settings
+    # Bound here, so that a taken port is an error of ours and not an exit from within uvicorn.
+    listening = _bind(settings.host, settings.port)
+    try:
+        server = Server(services, announce=lambda: announce(_address(listening)))
+        await server.serve(sockets=[listening])
+    finally:
+        listening.close()
+    return server.stopped_by
+
+
+class Protocol(HttpToolsProtocol):
+    """HTTP/1.1, with the connection within reach of the streams that run on it."""
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self.scope["extensions"] = {EXTENSION: self}  # type: ignore[dict-item]
+
+    def unsent(self) -> int:
+        """Bytes that the client has yet to take."""
+        return int(self.transport.get_write_buffer_size())
+
+    def abort(self) -> None:
+        """Drop the connection with everything unsent."""
+        self.transport.abort()
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server whose exit begins with a drain."""
+
+    def __init__(self, services: Services, *, announce: Callable[[], None]) -> None:
+        """`serve` runs it; `announce` is called once requests are answered."""
+        self._services = services
+        self._announce = announce
+        self.stopped_by: signal.Signals | None = None
+        super().__init__(
+            uvicorn.Config(
+                app_for(services),
+                http=Protocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=True,
+                # Who the client is comes from the connection, never from a header that anybody can send.
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=round(_LAST_REQUESTS),
+            )
+        )
+        configure_access_log()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        self._announce()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal begins the drain, a second one ends it."""
+        if self.stopped_by is None:
+            self.stopped_by = signal.Signals(sig)
+            self._services.drain()
+        else:
+            self.should_exit = self.force_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Every 0.1 s: whether to stop."""
+        if self.stopped_by is not None and self._drained():
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+    def _drained(self) -> bool:
+        return self._services.drained
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host.strip("[]"), port))
+        listening.setblocking(False)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+def _address(listening: socket.socket) -> str:
+    host, port, *_ = listening.getsockname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,132 @@
+"""What handlers work with, and the one place where it is put together and kept running.
+
+`running` owns every task and connection of a web process: leaving it ends them all, the last to be used first.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from jobstream.api.access import Authenticator
+from jobstream.api.bell import Broadcast
+from jobstream.api.credentials import CredentialWatch, TokenAuthenticator
+from jobstream.api.local import authenticate_locally, check_bind
+from jobstream.api.streams.outlet import Pace, Ticker
+from jobstream.api.streams.source import DIMENSIONS, Place, StoredEvents
+from jobstream.errors import SettingsError
+from jobstream.hub import Feed, Hub
+from jobstream.maintenance import Maintenance
+from jobstream.pacing import Patience
+from jobstream.schema import check_schema
+from jobstream.settings import Settings
+from jobstream.store.events import EventStore
+from jobstream.store.jobs import JobStore
+from jobstream.store.leases import LeaseStore
+from jobstream.store.listener import Listener
+from jobstream.store.maintenance import MaintenanceStore
+from jobstream.store.pool import Database
+from jobstream.store.tokens import TokenStore
+
+_STREAMS_SHARE = 0.75
+"""Of the drain window; the rest is for requests in flight and for closing."""
+
+_log = logging.getLogger("jobstream.api")
+
+
+class Services:
+    """The collaborators of one web process."""
+
+    def __init__(self, *, settings: Settings, database: Database, listener: Listener) -> None:
+        """Nothing runs yet."""
+        self.settings = settings
+        self.database = database
+        self.listener = listener
+        self.jobs = JobStore(database)
+        self.events = EventStore(database)
+        self.leases = LeaseStore(database)
+        self.tokens = TokenStore(database)
+        self.hub: Hub[Place] = Hub(dimensions=DIMENSIONS)
+        self.feed: Feed[Place] = Feed(hub=self.hub, source=StoredEvents(self.events))
+        self.ticker = Ticker(Pace(heartbeat=settings.heartbeat_seconds))
+        self.credentials = CredentialWatch(self.tokens)
+        self.ready = Broadcast()
+        self.draining = asyncio.Event()
+        self._drained_by = 0.0
+        self.authenticate: Authenticator = (
+            authenticate_locally if settings.auth == "off" else TokenAuthenticator(self.tokens)
+        )
+
+    def drain(self) -> None:
+        """Begin to go: not ready any more, open streams end one after the other within the drain window."""
+        if not self.draining.is_set():
+            window = self.settings.drain_seconds * _STREAMS_SHARE
+            self._drained_by = asyncio.get_running_loop().time() + window
+            self.draining.set()
+            self.hub.drain(window)
+
+    @property
+    def drained(self) -> bool:
+        """Whether all streams have ended, or the time for it has."""
+        return self.draining.is_set() and (
+            not len(self.ticker) or asyncio.get_running_loop().time() >= self._drained_by
+        )
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Services]:
+    """Services that live while inside.
+
+    Raises SettingsError, DatabaseUnavailable, SchemaOutdated before anything is served.
+    """
+    check_bind(settings)
+    url = settings.database_url
+    if url is None:
+        raise SettingsError(["JOBSTREAM_DATABASE_URL is not set"])
+    async with Database.connect(url, size=settings.pool_size, application_name="jobstream serve") as database:
+        await check_schema(database)
+        listener = Listener(url=settings.listen_url or url, application_name="jobstream serve")
+        services = Services(settings=settings, database=database, listener=listener)
+        async with _tasks(services):
+            yield services
+
+
+@asynccontextmanager
+async def _tasks(services: Services) -> AsyncIterator[None]:
+    listener, feed = services.listener, services.feed
+    maintenance = Maintenance(store=MaintenanceStore(services.database))
+    listener.on_notify("jobstream_events", lambda _: feed.ring())
+    listener.on_notify("jobstream_events", maintenance.bell)
+    listener.on_notify("jobstream_ready", lambda _: services.ready.ring())
+    listener.on_connect(feed.ring)
+    components = {
+        "listener": listener.run,
+        "feed": feed.run,
+        "ticker": services.ticker.run,
+        "credentials": services.credentials.run,
+        "maintenance": maintenance.run,
+    }
+    async with asyncio.TaskGroup() as group:
+        started = [
+            group.create_task(_supervised(name, run), name=f"jobstream {name}")
+            for name, run in components.items()
+        ]
+        try:
+            yield
+        finally:
+            for task in started:
+                task.cancel()
+
+
+async def _supervised(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Run a component for good. They wait out a database that is away by themselves; what ends them is a fault of ours,
+    which must not take the streams and requests down that it does not touch.
+    """
+    patience = Patience()
+    while True:
+        try:
+            await run()
+        except Exception:  # noqa: BLE001  (whatever it is, the other components go on)
+            pause = patience.failed()
+            _log.exception("%s failed; starting it again in %.1f s", name, pause)
+            await asyncio.sleep(pause)

@@ -1,0 +1,92 @@
+"""A stream over many jobs: what is visible now and was not in the client's cursor, then what happens (design §8)."""
+
+from jobstream.api.streams import blocks
+from jobstream.api.streams.outlet import Outlet
+from jobstream.api.streams.source import Place, interest, message
+from jobstream.api.streams.start import Start
+from jobstream.hub import Feed, Message, Subscription, Wake
+from jobstream.store.events import EventFilter, EventStore, Reset, ResetReason
+
+
+class ManyStream:
+    """What one client gets of all jobs that its filter admits."""
+
+    def __init__(self, *, events: EventStore, feed: Feed[Place], filter: EventFilter, start: Start) -> None:
+        """Nothing is read before it is called."""
+        self._events = events
+        self._feed = feed
+        self._filter = filter
+        self._start = start
+        self._cursor = start.cursor
+
+    async def __call__(self, outlet: Outlet) -> None:
+        """Run until the stream's or the client's life ends."""
+        await outlet.write((blocks.retry(), blocks.control("hello", {}, id=self._start.own)))
+        if self._start.reset is not None:
+            await self._reset(outlet, self._start.reset)
+        while not await self._follow(outlet):
+            pass
+
+    async def _follow(self, outlet: Outlet) -> bool:
+        """Catch up and go along. False: messages were dropped, so that has to be done again."""
+        subscription = await self._feed.join(interest(self._filter), reaches=self._reached)
+        if subscription is None:
+            self._cursor = (await self._events.position()).cursor
+            await self._reset(outlet, ResetReason.UNKNOWN)
+            return False
+        outlet.poke = subscription.poke
+        try:
+            await self._catch_up(outlet, subscription)
+            return await self._go_along(outlet, subscription)
+        finally:
+            outlet.poke = None
+            self._feed.hub.unsubscribe(subscription)
+
+    def _reached(self, place: Place) -> bool:
+        """Whether a position is the client's or after it."""
+        mine, there = self._cursor, place.cursor
+        return (
+            there.epoch == mine.epoch
+            and there.seen.covers(mine.seen)
+            and (mine.upto is None or there.seen.covers(mine.upto))
+        )
+
+    async def _catch_up(self, outlet: Outlet, subscription: Subscription[Place]) -> None:
+        """From the table, up to where the subscription's queue begins: two sets that share nothing."""
+        goal = subscription.start.cursor
+        while self._cursor != goal and not (outlet.over or subscription.closing):
+            batch = await self._events.step(self._cursor, upto=goal.seen, filter=self._filter)
+            await _send(outlet, [message(event, batch.tokens) for event in batch.events])
+            self._cursor = batch.cursor
+            await outlet.heartbeat(batch.token)
+
+    async def _go_along(self, outlet: Outlet, subscription: Subscription[Place]) -> bool:
+        latest: Message | None = None
+        while not (outlet.over or subscription.closing):
+            if Wake.LOST in await subscription.wait():
+                await self._read_on_after(outlet, latest)
+                return False
+            if messages := subscription.take():
+                await _send(outlet, messages)
+                latest = messages[-1]
+            else:
+                await outlet.heartbeat(self._feed.hub.position_of(subscription).token)
+        return True
+
+    async def _read_on_after(self, outlet: Outlet, latest: Message | None) -> None:
+        """Take up the client's own cursor again; without a message it is still where the catching up ended."""
+        if latest is None:
+            return
+        resolved = await self._events.resolve(latest.shared[4:-2].decode())
+        if isinstance(resolved, Reset):
+            self._cursor = resolved.cursor
+            await self._reset(outlet, resolved.reason)
+        else:
+            self._cursor = resolved
+
+    async def _reset(self, outlet: Outlet, reason: ResetReason) -> None:
+        await outlet.control("reset", {"reason": reason}, id=await self._events.token(self._cursor))
+
+
+async def _send(outlet: Outlet, messages: list[Message]) -> None:
+    await outlet.write(part for message in messages for part in (message.head, message.shared))

@@ -1,0 +1,107 @@
+"""The same streams as JSON: a page after a cursor, waited for if need be, with the cursor for the next."""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from jobstream.api.services import Services
+from jobstream.api.streams.made import status_event
+from jobstream.api.streams.source import interest
+from jobstream.api.streams.start import JobStart, Start
+from jobstream.api.waiting import something
+from jobstream.domain.cursor import Cursor
+from jobstream.domain.event import Event, StoredEvent
+from jobstream.domain.job import Job
+from jobstream.hub import Interest
+from jobstream.store.events import EventFilter, ResetReason
+
+_ROUNDS: Final = 20
+"""Steps that may find nothing before a page is handed out empty: the cursor moves on all the same."""
+
+
+class EventPage(Struct, frozen=True, kw_only=True):
+    """Some events. `reset` says why a part cannot be had; `next_cursor` goes on from here, always."""
+
+    items: list[Event]
+    next_cursor: str
+    reset: ResetReason | None
+
+
+class _Page(Struct, frozen=True, kw_only=True):
+    """An EventPage whose events are JSON already."""
+
+    items: list[msgspec.Raw]
+    next_cursor: str
+    reset: ResetReason | None = None
+
+
+async def job_page(services: Services, job: Job, start: JobStart, *, limit: int, seconds: float) -> bytes:
+    """A page of one job's events."""
+    if start.reset is not None:
+        return await _job_reset(services, job, start.reset)
+    found = await services.events.job_events(job.id, after=start.position, limit=limit)
+    if not found and seconds > 0 and not job.status.terminal:
+        found = await _await_job(services, job, start.position, limit, seconds)
+    return _encoded([event.json for event in found], str(found[-1].id if found else start.position))
+
+
+async def page(services: Services, filter: EventFilter, start: Start, *, limit: int, seconds: float) -> bytes:
+    """A page of the events of many jobs."""
+    found, token, cursor = await _read(services, filter, start.cursor, limit)
+    if not found and seconds > 0 and start.reset is None:
+        found, token = await _await_any(services, filter, cursor, limit, seconds)
+    return _encoded([event.json for event in found], token, start.reset)
+
+
+async def _job_reset(services: Services, job: Job, reason: ResetReason) -> bytes:
+    position = await services.events.last_job_event_id(job.id)
+    job = await services.jobs.get(job.id)
+    return _encoded([status_event(job, position)], str(position), reason)
+
+
+async def _await_job(
+    services: Services, job: Job, position: int, limit: int, seconds: float
+) -> list[StoredEvent]:
+    subscription = await services.feed.join(Interest({"job_id": frozenset((job.id,))}))
+    assert subscription is not None  # joins that ask for no position are not refused
+    try:
+        found = await services.events.job_events(job.id, after=position, limit=limit)
+        if not found:
+            await something(subscription, seconds)
+            found = await services.events.job_events(job.id, after=position, limit=limit)
+        return found
+    finally:
+        services.hub.unsubscribe(subscription)
+
+
+async def _await_any(
+    services: Services, filter: EventFilter, cursor: Cursor, limit: int, seconds: float
+) -> tuple[list[StoredEvent], str]:
+    subscription = await services.feed.join(interest(filter))
+    assert subscription is not None
+    try:
+        found, token, cursor = await _read(services, filter, cursor, limit)
+        if not found:
+            await something(subscription, seconds)
+            found, token, cursor = await _read(services, filter, cursor, limit)
+        return found, token
+    finally:
+        services.hub.unsubscribe(subscription)
+
+
+async def _read(
+    services: Services, filter: EventFilter, cursor: Cursor, limit: int
+) -> tuple[list[StoredEvent], str, Cursor]:
+    for _ in range(_ROUNDS):
+        batch = await services.events.step(cursor, limit=limit, filter=filter)
+        cursor = batch.cursor
+        if batch.events or not batch.more:
+            break
+    return batch.events, batch.token, cursor
+
+
+def _encoded(events: list[bytes], next_cursor: str, reset: ResetReason | None = None) -> bytes:
+    return msgspec.json.encode(
+        _Page(items=[msgspec.Raw(event) for event in events], next_cursor=next_cursor, reset=reset)
+    )

@@ -1,0 +1,42 @@
+"""The request class: bodies decoded strictly, for the very type that the handler takes."""
+
+from typing import Any
+
+from litestar import Request
+
+from jobstream.api.decoding import decode, decode_mended, decode_without
+from jobstream.api.requests import Body
+
+_UNSTORABLE = "jobstream.unstorable"
+
+
+class StrictRequest(Request[Any, Any, Any]):
+    """Litestar converts bodies laxly ("5" is a number to it); this hands it the finished struct instead."""
+
+    async def json(self) -> Any:
+        """The body as the struct that the handler asks for."""
+        body = await self.body()
+        wanted = _body_type(self)
+        if wanted is None:
+            return decode(body, object)
+        if wanted.mended is not None:
+            return decode_mended(body, wanted, wanted.mended)
+        if wanted.given_up is not None:
+            value, fault = decode_without(body, wanted, wanted.given_up)
+            self.scope["state"][_UNSTORABLE] = fault
+            return value
+        return decode(body, wanted)
+
+
+def unstorable(request: Request[Any, Any, Any]) -> str | None:
+    """What was wrong with the member that was left out of the body."""
+    fault: str | None = request.scope["state"].get(_UNSTORABLE)
+    return fault
+
+
+def _body_type(request: Request[Any, Any, Any]) -> type[Body] | None:
+    field = request.route_handler.parsed_data_field
+    if field is None:
+        return None
+    candidates = [field.annotation, *(inner.annotation for inner in field.inner_types)]
+    return next((each for each in candidates if isinstance(each, type) and issubclass(each, Body)), None)
