@@ -21,6 +21,7 @@
 \ir functions/states.sql
 \ir functions/actor.sql
 \ir functions/values.sql
+\ir functions/job_labels.sql
 \ir triggers/record_jobs.sql
 \ir triggers/check_jobs.sql
 \ir triggers/ring.sql

@@ -29,35 +29,36 @@ comment on function jobstream.clock() is
 'The only clock: every time in this schema comes from here.';
 
 -- functions/new_id.sql
--- Ids are ULIDs: 10 characters of milliseconds, 6 of a sequence, 10 random. The sequence makes ids rise within a
--- statement and a millisecond; the random part (hexadecimal digits, a subset of Crockford's alphabet) keeps ids of
--- several databases apart. Time and tail are apart so that a bulk statement computes the time once.
+-- Ids are ULIDs: 10 characters of milliseconds, 10 of a sequence, 6 random. The sequence makes ids rise within a
+-- statement and a millisecond; the random part keeps ids of several databases apart. Sequence and random part are
+-- hexadecimal, a subset of Crockford's alphabet, which PostgreSQL prints at a tenth of the cost of base32. Time and tail
+-- are apart so that a bulk statement computes the time once; both are single expressions, so that they are inlined.
 create sequence jobstream.id_sequence as bigint cache 32;
 
 comment on sequence jobstream.id_sequence is
 'Middle part of every id made by jobstream.new_id().';
 
-create function jobstream.base32(p_value bigint, p_digits integer)
+create function jobstream.base32_digit(p_value bigint, p_place integer)
 returns text
 language sql
 immutable
 as $$
-    select pg_catalog.string_agg(
-        pg_catalog.substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', ((p_value >> (5 * digit)) & 31)::integer + 1, 1),
-        '' order by digit desc
+    select pg_catalog.substr(
+        '0123456789ABCDEFGHJKMNPQRSTVWXYZ', ((p_value >> (5 * p_place)) & 31)::integer + 1, 1
     )
-    from pg_catalog.generate_series(0, p_digits - 1) as digit
 $$;
 
-comment on function jobstream.base32(bigint, integer) is
-'Crockford base32 of a number, as a fixed number of digits.';
+comment on function jobstream.base32_digit(bigint, integer) is
+'One digit of a number in Crockford''s base32; place 0 is the last.';
 
 create function jobstream.id_time(p_at timestamptz)
 returns text
 language sql
-immutable
+stable
+set search_path = ''
 as $$
-    select jobstream.base32(pg_catalog.floor(extract(epoch from p_at) * 1000)::bigint, 10)
+    select string_agg(jobstream.base32_digit(floor(extract(epoch from p_at) * 1000)::bigint, place), '' order by place desc)
+    from generate_series(0, 9) as place
 $$;
 
 comment on function jobstream.id_time(timestamptz) is
@@ -68,20 +69,12 @@ returns text
 language sql
 volatile
 as $$
-    select
-        pg_catalog.substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', ((n >> 25) & 31)::integer + 1, 1)
-        || pg_catalog.substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', ((n >> 20) & 31)::integer + 1, 1)
-        || pg_catalog.substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', ((n >> 15) & 31)::integer + 1, 1)
-        || pg_catalog.substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', ((n >> 10) & 31)::integer + 1, 1)
-        || pg_catalog.substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', ((n >> 5) & 31)::integer + 1, 1)
-        || pg_catalog.substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', (n & 31)::integer + 1, 1)
-        || pg_catalog.upper(pg_catalog.left(r, 8) || pg_catalog.substr(r, 10, 2))
-    from (
-        select
-            pg_catalog.nextval('jobstream.id_sequence'::regclass) as n,
-            pg_catalog.gen_random_uuid()::text as r
-        offset 0
-    ) as drawn
+    select pg_catalog.upper(
+        pg_catalog.lpad(
+            pg_catalog.to_hex(pg_catalog.nextval('jobstream.id_sequence'::regclass) & 1099511627775), 10, '0'
+        )
+        || pg_catalog.lpad(pg_catalog.to_hex((pg_catalog.random() * 16777215)::integer), 6, '0')
+    )
 $$;
 
 comment on function jobstream.id_tail() is
@@ -301,11 +294,10 @@ comment on index jobstream.jobs_by_concurrency_key is 'admit_jobs(): who holds a
 create index jobs_by_unique_key on jobstream.jobs (kind, unique_key) where unique_key is not null;
 comment on index jobstream.jobs_by_unique_key is 'enqueue(unique_for): another job of that kind and key.';
 
-create index jobs_by_status on jobstream.jobs (status, id);
-comment on index jobstream.jobs_by_status is 'Lists by status, newest first; views; retention.';
-
-create index jobs_by_kind on jobstream.jobs (kind, id);
-comment on index jobstream.jobs_by_kind is 'Lists by kind, newest first.';
+create index jobs_by_status on jobstream.jobs (status, id)
+where status in ('waiting', 'failed', 'dlq', 'cancelled');
+comment on index jobstream.jobs_by_status is
+'Lists by status, newest first; views. Without the statuses of the way from pending to done, which is not to pay for it.';
 
 create index jobs_by_pipeline on jobstream.jobs (pipeline_id, id) where pipeline_id is not null;
 comment on index jobstream.jobs_by_pipeline is 'A pipeline''s steps.';
@@ -372,7 +364,9 @@ comment on column jobstream.jobs.error_count is 'How many errors there were; err
 comment on column jobstream.jobs.traceparent is 'W3C trace context of the request.';
 
 -- tables/job_labels.sql
--- Labels by name and value, written once at enqueue: a GIN index on jobs would be paid at every change of status.
+-- What lists filter by, besides status, one narrow row each, written once at enqueue: an index on jobs would be paid
+-- again at every change of status. Labels stand under their names; kind, queue and a named owner under :kind, :queue and
+-- :owner, which no label can be called.
 create table jobstream.job_labels (
     name text collate "C" not null,
     value text collate "C" not null,
@@ -380,13 +374,10 @@ create table jobstream.job_labels (
     constraint job_labels_pkey primary key (name, value, job_id)
 );
 
-comment on table jobstream.job_labels is 'jobs.labels, one row a label, for lists by label.';
-comment on column jobstream.job_labels.name is 'The label''s name.';
-comment on column jobstream.job_labels.value is 'The label''s value.';
+comment on table jobstream.job_labels is 'What lists of jobs filter by: labels, :kind, :queue, :owner.';
+comment on column jobstream.job_labels.name is 'The label''s name, or :kind, :queue, :owner.';
+comment on column jobstream.job_labels.value is 'Its value.';
 comment on column jobstream.job_labels.job_id is 'The job that bears it.';
-
-create index job_labels_by_job on jobstream.job_labels (job_id);
-comment on index jobstream.job_labels_by_job is 'Removing a job''s labels with it.';
 
 -- tables/job_awaits.sql
 -- One row for each upstream that a waiting job still waits for. Rows go away as upstreams end, so the table stays small
@@ -779,7 +770,7 @@ immutable
 as $$
     select case
         when p_name is null then 'is missing'
-        when p_name !~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$'
+        when p_name !~ '^[A-Za-z0-9][A-Za-z0-9_.:-]*$' or pg_catalog.char_length(p_name) > 128
         then 'must be 1 to 128 of A-Z a-z 0-9 _ . : - and begin with a letter or digit'
     end
 $$;
@@ -872,6 +863,43 @@ $$;
 comment on function jobstream.check_values(jobstream.jobs) is
 'Refuses (JS400) values that enqueue would refuse.';
 
+-- functions/job_labels.sql
+-- The rows of job_labels for one job.
+create function jobstream.labels_of(p_labels jsonb, p_kind text, p_queue text, p_owner text)
+returns table (name text, value text)
+language sql
+immutable
+as $$
+    select l.name, l.value
+    from (values (':kind', p_kind), (':queue', p_queue), (':owner', p_owner)) as l (name, value)
+    where l.value <> ''
+    union all
+    select e.key, e.value
+    from pg_catalog.jsonb_each_text(case when p_labels <> '{}' then p_labels end) as e
+$$;
+
+comment on function jobstream.labels_of(jsonb, text, text, text) is 'The rows of job_labels for one job.';
+
+-- Follows plain UPDATEs of labels, kind and queue.
+create function jobstream.relabel_job(p_old jobstream.jobs, p_new jobstream.jobs)
+returns void
+language sql
+volatile
+set search_path = ''
+as $$
+    delete from jobstream.job_labels as l
+    using jobstream.labels_of(p_old.labels, p_old.kind, p_old.queue, p_old.owner) as o
+    where l.name = o.name and l.value = o.value and l.job_id = p_old.id;
+
+    insert into jobstream.job_labels (name, value, job_id)
+    select n.name, n.value, p_new.id
+    from jobstream.labels_of(p_new.labels, p_new.kind, p_new.queue, p_new.owner) as n
+    on conflict do nothing;
+$$;
+
+comment on function jobstream.relabel_job(jobstream.jobs, jobstream.jobs) is
+'Writes a job''s rows of job_labels anew.';
+
 -- triggers/record_jobs.sql
 -- Everything that happens to jobs becomes an event here, one INSERT for a whole statement: a claim of 100 jobs costs one
 -- statement of 100 events. The job's row lock is held, so for one job the order of ids is the order of commits.
@@ -899,16 +927,18 @@ returns jsonb
 language sql
 immutable
 as $$
-    select pg_catalog.jsonb_build_object('from', p_from, 'reason', p_reason)
-        || case
-            when p_status = 'done' and pg_catalog.pg_column_size(p_result) > 1300
-                and pg_catalog.octet_length(p_result::text) > 8192
-            then '{"result_omitted": true}'::jsonb
-            when p_status = 'done' then pg_catalog.jsonb_build_object('result', p_result)
-            when p_status in ('failed', 'dlq', 'cancelled') and p_error is not null
-            then pg_catalog.jsonb_build_object('error', pg_catalog.left(p_error, 2000))
-            else '{}'::jsonb
-        end
+    select case
+        when p_status = 'done' and pg_catalog.pg_column_size(p_result) > 1300
+            and pg_catalog.octet_length(p_result::text) > 8192
+        then pg_catalog.jsonb_build_object('from', p_from, 'reason', p_reason, 'result_omitted', true)
+        when p_status = 'done'
+        then pg_catalog.jsonb_build_object('from', p_from, 'reason', p_reason, 'result', p_result)
+        when p_error is not null and p_status in ('failed', 'dlq', 'cancelled')
+        then pg_catalog.jsonb_build_object(
+            'from', p_from, 'reason', p_reason, 'error', pg_catalog.left(p_error, 2000)
+        )
+        else pg_catalog.jsonb_build_object('from', p_from, 'reason', p_reason)
+    end
 $$;
 
 comment on function jobstream.status_data(text, text, text, jsonb, text) is
@@ -960,11 +990,16 @@ begin
         v_by,
         jobstream.status_data(null, n.status, n.reason, n.result, n.last_error)
     from new_rows as n;
+
+    insert into jobstream.job_labels (name, value, job_id)
+    select f.name, f.value, n.id
+    from new_rows as n
+    cross join lateral jobstream.labels_of(n.labels, n.kind, n.queue, n.owner) as f;
     return null;
 end
 $$;
 
-comment on function jobstream.record_inserts() is 'Trigger: the first status event of new jobs.';
+comment on function jobstream.record_inserts() is 'Trigger: the first status event of new jobs, and their labels.';
 
 -- The planner settings keep the join of old and new rows a hash join whatever it guesses of their number: a cached plan
 -- of a one-row statement would turn an UPDATE of 500,000 rows into a quadratic loop.
@@ -1067,7 +1102,9 @@ begin
     from old_rows as o;
 
     delete from jobstream.job_labels as l
-    where l.job_id = any (array(select o.id from old_rows as o where o.labels <> '{}'));
+    using old_rows as o
+    cross join lateral jobstream.labels_of(o.labels, o.kind, o.queue, o.owner) as f
+    where l.name = f.name and l.value = f.value and l.job_id = o.id;
     return null;
 end
 $$;
@@ -1111,10 +1148,8 @@ begin
         perform jobstream.refuse('JS400', 'id, owner, created_at, attempt and idempotency_key cannot be changed');
     end if;
     perform jobstream.check_values(new);
-    if new.labels <> old.labels then
-        delete from jobstream.job_labels as l where l.job_id = old.id;
-        insert into jobstream.job_labels (name, value, job_id)
-        select l.key, l.value, old.id from jsonb_each_text(new.labels) as l;
+    if (new.labels, new.kind, new.queue) is distinct from (old.labels, old.kind, old.queue) then
+        perform jobstream.relabel_job(old, new);
     end if;
     v_gated := new.concurrency_key is not null
         or exists (select from jobstream.job_awaits as a where a.job_id = old.id);
@@ -1694,6 +1729,7 @@ comment on function jobstream.settle_jobs(integer) is
 -- through by settle_jobs() after the commit.
 
 create type jobstream.new_job as (
+    id text,
     ordinal integer,
     kind text,
     args jsonb,
@@ -1740,9 +1776,9 @@ as $$
         then array['queue', jobstream.name_fault(p_job.queue)]
         when jobstream.json_fault(p_job.args) is not null
         then array['args', jobstream.json_fault(p_job.args)]
-        when jobstream.labels_fault(p_job.labels) is not null
+        when p_job.labels <> '{}' and jobstream.labels_fault(p_job.labels) is not null
         then array['labels', jobstream.labels_fault(p_job.labels)]
-        when jobstream.backoff_fault(p_job.backoff) is not null
+        when p_job.backoff is not null and jobstream.backoff_fault(p_job.backoff) is not null
         then array['backoff', jobstream.backoff_fault(p_job.backoff)]
         when p_job.scheduled_at is not null and p_job.delay is not null
         then array['delay', 'not together with scheduled_at']
@@ -1805,46 +1841,6 @@ $$;
 comment on function jobstream.fingerprint(jobstream.new_job) is
 'SHA-256 of what a request asks for, to tell a repetition from another request under the same key.';
 
--- The first status of a request. p_upstreams: {awaited id: status} as read before. A job that awaits an open upstream
--- or has a concurrency key starts held (settling): only after the commit may others' rows be locked for it.
-create function jobstream.first_state(
-    p_job jobstream.new_job, p_now timestamptz, p_upstreams jsonb,
-    out status text, out hold text, out reason text, out last_error text
-)
-language sql
-immutable
-as $$
-    select
-        case
-            when u.failed is not null then 'cancelled'
-            when u.is_open or t.is_later or p_job.concurrency_key is not null then 'waiting'
-            else 'pending'
-        end,
-        case
-            when u.failed is not null then null
-            when u.is_open or p_job.concurrency_key is not null then 'settling'
-            when t.is_later then 'time'
-        end,
-        case when u.failed is not null then 'upstream' end,
-        'awaited job ' || u.failed || ' ended ' || (p_upstreams ->> u.failed)
-    from (
-        select coalesce(coalesce(p_job.scheduled_at, p_now + p_job.delay) > p_now, false) as is_later
-    ) as t
-    cross join (
-        select
-            pg_catalog.min(a.id) filter (
-                where p_job.await_for = 'done' and p_upstreams ->> a.id in ('dlq', 'cancelled')
-            ) as failed,
-            coalesce(
-                pg_catalog.bool_or(p_upstreams ->> a.id not in ('done', 'dlq', 'cancelled')), false
-            ) as is_open
-        from pg_catalog.unnest(p_job.await_jobs) as a (id)
-    ) as u
-$$;
-
-comment on function jobstream.first_state(jobstream.new_job, timestamptz, jsonb) is
-'The first status of a request, why it is held, and why it was cancelled at once.';
-
 -- Refuses faulty requests (JS400), unknown parents (JS404) and owners that this database user may not act for.
 create function jobstream.check_new_jobs(p_jobs jobstream.new_job [])
 returns void
@@ -1899,27 +1895,22 @@ $$;
 comment on function jobstream.check_new_jobs(jobstream.new_job []) is
 'Refuses requests that break a rule; the error''s detail names ordinal and field.';
 
--- {id: status} of all jobs that the requests await; JS404 where one is unknown or another owner's.
-create function jobstream.read_upstreams(p_jobs jobstream.new_job [])
+-- What the requests await, as committed now: {id of the request: {"open": [ids], "failed": id, "ended": its status}}.
+-- JS404 where an awaited job is unknown or another owner's. Reads only: nobody's row is locked.
+create function jobstream.read_awaited(p_jobs jobstream.new_job [])
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_upstreams jsonb;
     v_missing record;
 begin
-    select coalesce(jsonb_object_agg(u.id, u.status), '{}')
-    into v_upstreams
-    from unnest(p_jobs) as n
-    cross join lateral unnest(n.await_jobs) as a (id)
-    inner join jobstream.jobs as u on a.id = u.id and n.owner = u.owner;
-
     select n.ordinal, a.id
     into v_missing
     from unnest(p_jobs) as n
     cross join lateral unnest(n.await_jobs) as a (id)
-    where a.id is null or not v_upstreams ? a.id
+    where a.id is null
+        or not exists (select from jobstream.jobs as u where u.id = a.id and u.owner = n.owner)
     order by n.ordinal
     limit 1;
     if found then
@@ -1928,16 +1919,36 @@ begin
             jsonb_build_object('ordinal', v_missing.ordinal, 'field', 'await_jobs')
         );
     end if;
-    return v_upstreams;
+
+    return (
+        select coalesce(jsonb_object_agg(r.id, r.awaited), '{}')
+        from (
+            select
+                n.id,
+                jsonb_build_object(
+                    'open', coalesce(
+                        jsonb_agg(distinct u.id) filter (where u.status not in ('done', 'dlq', 'cancelled')), '[]'
+                    ),
+                    'failed', min(u.id) filter (where n.await_for = 'done' and u.status in ('dlq', 'cancelled')),
+                    'ended', (
+                        array_agg(u.status order by u.id) filter (where u.status in ('dlq', 'cancelled'))
+                    )[1]
+                ) as awaited
+            from unnest(p_jobs) as n
+            cross join lateral unnest(n.await_jobs) as a (id)
+            inner join jobstream.jobs as u on a.id = u.id
+            group by n.id
+        ) as r
+    );
 end
 $$;
 
-comment on function jobstream.read_upstreams(jobstream.new_job []) is
-'{id: status} of all jobs that the requests await.';
+comment on function jobstream.read_awaited(jobstream.new_job []) is
+'What the requests await: {id of the request: {open, failed, ended}}. JS404.';
 
 -- {ordinal: id} of the requests that a unique key makes a repetition: of a job that is there, or of an earlier request.
 -- Locks: the advisory locks of the keys, in ascending order, until the transaction ends.
-create function jobstream.find_uniques(p_jobs jobstream.new_job [], p_ids text [])
+create function jobstream.find_uniques(p_jobs jobstream.new_job [])
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -1956,7 +1967,7 @@ begin
         from (
             select
                 n.ordinal,
-                coalesce(there.id, nullif(first_value(p_ids[n.ordinal]) over w, p_ids[n.ordinal])) as id
+                coalesce(there.id, nullif(first_value(n.id) over w, n.id)) as id
             from unnest(p_jobs) as n
             left join lateral (
                 select j.id
@@ -1978,95 +1989,39 @@ begin
 end
 $$;
 
-comment on function jobstream.find_uniques(jobstream.new_job [], text []) is
+comment on function jobstream.find_uniques(jobstream.new_job []) is
 '{ordinal: id} of the requests that a unique key makes a repetition.';
 
--- Inserts the requests and answers for each, in order: its id, status, and whether it was there before.
--- Requests must be numbered 1 to n. JS422: a key is there with another request. Waits while an open transaction holds a
--- key: insert_jobs_in_time() bounds that.
--- Writes: jobs, job_labels, job_awaits. Locks: new rows and unique keys only.
-create function jobstream.insert_jobs(p_jobs jobstream.new_job [])
+-- Answers for requests of which some were there before: by idempotency key, where the fingerprints must match (JS422),
+-- or by unique key. A fresh snapshot: who won may have committed after our insert began.
+create function jobstream.known_jobs(
+    p_jobs jobstream.new_job [], p_ids text [], p_statuses text [], p_known jsonb
+)
 returns table (ordinal integer, id text, status text, idempotent boolean)
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_time text := jobstream.id_time(v_now);
-    v_ids text [] := array(select v_time || jobstream.id_tail() from generate_series(1, cardinality(p_jobs)));
-    v_upstreams jsonb := '{}';
-    v_known jsonb := '{}';
-    v_statuses jsonb;
     v_answer record;
 begin
-    perform jobstream.check_new_jobs(p_jobs);
-    if exists (select from unnest(p_jobs) as n where cardinality(n.await_jobs) > 0) then
-        v_upstreams := jobstream.read_upstreams(p_jobs);
-    end if;
-    if exists (select from unnest(p_jobs) as n where n.unique_key is not null) then
-        v_known := jobstream.find_uniques(p_jobs, v_ids);
-    end if;
-
-    with inserted as (
-        insert into jobstream.jobs as j (
-            id, queue, kind, priority, status, reason, max_attempts, scheduled_at, deadline, created_at,
-            completed_at, owner, idempotency_key, concurrency_key, unique_key, await_jobs, await_for,
-            timeout_seconds, backoff, labels, args, last_error, trigger, triggered_by, parent_job, pipeline_id,
-            pipeline_step, cron_expr, class, mode, scope, hold, unique_for, fingerprint, traceparent
-        )
-        select
-            v_ids[n.ordinal], n.queue, n.kind, n.priority, s.status, s.reason, n.max_attempts,
-            coalesce(n.scheduled_at, v_now + n.delay), n.deadline, v_now,
-            case when s.status = 'cancelled' then v_now end, n.owner, n.idempotency_key, n.concurrency_key,
-            n.unique_key, nullif(n.await_jobs, '{}'), n.await_for, n.timeout_seconds, n.backoff, n.labels, n.args,
-            s.last_error, n.trigger, n.triggered_by, n.parent_job, n.pipeline_id, n.pipeline_step, n.cron_expr,
-            n.class, n.mode, n.scope, s.hold, n.unique_for,
-            case when n.idempotency_key is not null then jobstream.fingerprint(n) end, n.traceparent
-        from unnest(p_jobs) as n
-        cross join lateral jobstream.first_state(n, v_now, v_upstreams) as s
-        where v_known = '{}' or not v_known ? n.ordinal::text
-        order by n.ordinal
-        on conflict on constraint jobs_idempotency_key do nothing
-        returning j.id, j.status
-    )
-    select coalesce(jsonb_object_agg(i.id, i.status), '{}') into v_statuses from inserted as i;
-
-    insert into jobstream.job_labels (name, value, job_id)
-    select l.key, l.value, v_ids[n.ordinal]
-    from unnest(p_jobs) as n
-    cross join lateral jsonb_each_text(n.labels) as l
-    where n.labels <> '{}' and v_statuses ? v_ids[n.ordinal];
-
-    if v_upstreams <> '{}' then
-        insert into jobstream.job_awaits (job_id, upstream_id)
-        select distinct v_ids[n.ordinal], a.id
-        from unnest(p_jobs) as n
-        cross join lateral unnest(n.await_jobs) as a (id)
-        where v_statuses ->> v_ids[n.ordinal] = 'waiting'
-            and v_upstreams ->> a.id not in ('done', 'dlq', 'cancelled');
-    end if;
-
     for v_answer in
         select
             n.ordinal,
             coalesce(own.id, there.id) as id,
             coalesce(own.status, there.status) as status,
             own.id is null as idempotent,
-            own.id is null and not v_known ? n.ordinal::text
+            own.id is null and not p_known ? n.ordinal::text
             and there.fingerprint is distinct from jobstream.fingerprint(n) as is_other
         from unnest(p_jobs) as n
-        left join lateral (
-            select v_ids[n.ordinal] as id, v_statuses ->> v_ids[n.ordinal] as status
-            where v_statuses ? v_ids[n.ordinal]
-        ) as own on true
+        left join unnest(p_ids, p_statuses) as own (id, status) on n.id = own.id
         left join lateral (
             select j.id, j.status, j.fingerprint
             from jobstream.jobs as j
-            where own.id is null and v_known ? n.ordinal::text and j.id = v_known ->> n.ordinal::text
+            where own.id is null and j.id = p_known ->> n.ordinal::text
             union all
             select j.id, j.status, j.fingerprint
             from jobstream.jobs as j
-            where own.id is null and not v_known ? n.ordinal::text
+            where own.id is null and not p_known ? n.ordinal::text
                 and j.owner = n.owner and j.idempotency_key = n.idempotency_key
         ) as there on true
         order by n.ordinal
@@ -2085,6 +2040,122 @@ begin
         idempotent := v_answer.idempotent;
         return next;
     end loop;
+end
+$$;
+
+comment on function jobstream.known_jobs(jobstream.new_job [], text [], text [], jsonb) is
+'Answers for requests of which some were there before. JS422.';
+
+-- Inserts the requests and answers for each, in order: its id, status, and whether it was there before.
+-- Requests must be numbered 1 to n. JS422: a key is there with another request. Waits while an open transaction holds a
+-- key: insert_jobs_in_time() bounds that.
+-- Writes: jobs, job_awaits. Locks: new rows and unique keys only.
+create function jobstream.insert_jobs(p_jobs jobstream.new_job [])
+returns table (ordinal integer, id text, status text, idempotent boolean)
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := jobstream.clock();
+    v_awaited jsonb := '{}';
+    v_known jsonb := '{}';
+    v_ids text [];
+    v_statuses text [];
+begin
+    perform jobstream.check_new_jobs(p_jobs);
+    if exists (select from unnest(p_jobs) as n where n.await_jobs <> '{}') then
+        v_awaited := jobstream.read_awaited(p_jobs);
+    end if;
+    if exists (select from unnest(p_jobs) as n where n.unique_key is not null) then
+        v_known := jobstream.find_uniques(p_jobs);
+    end if;
+
+    with requests as (
+        select
+            n as request,
+            coalesce(n.scheduled_at, v_now + n.delay) as due_at,
+            case when v_awaited <> '{}' then v_awaited -> n.id ->> 'failed' end as failed,
+            n.concurrency_key is not null or coalesce(v_awaited -> n.id -> 'open' <> '[]', false) as is_shut
+        from unnest(p_jobs) as n
+        where v_known = '{}' or not v_known ? n.ordinal::text
+        order by n.ordinal
+        offset 0
+    ),
+
+    inserted as (
+        insert into jobstream.jobs as j (
+            id, queue, kind, priority, status, hold, reason, last_error, completed_at, max_attempts, scheduled_at,
+            deadline, created_at, owner, idempotency_key, fingerprint, concurrency_key, unique_key, unique_for,
+            await_jobs, await_for, timeout_seconds, backoff, labels, args, trigger, triggered_by, parent_job,
+            pipeline_id, pipeline_step, cron_expr, class, mode, scope, traceparent
+        )
+        select
+            (r.request).id,
+            (r.request).queue,
+            (r.request).kind,
+            (r.request).priority,
+            case
+                when r.failed is not null then 'cancelled'
+                when r.is_shut or r.due_at > v_now then 'waiting'
+                else 'pending'
+            end,
+            case
+                when r.failed is not null then null
+                when r.is_shut then 'settling'
+                when r.due_at > v_now then 'time'
+            end,
+            case when r.failed is not null then 'upstream' end,
+            'awaited job ' || r.failed || ' ended ' || (v_awaited -> (r.request).id ->> 'ended'),
+            case when r.failed is not null then v_now end,
+            (r.request).max_attempts,
+            r.due_at,
+            (r.request).deadline,
+            v_now,
+            (r.request).owner,
+            (r.request).idempotency_key,
+            case when (r.request).idempotency_key is not null then jobstream.fingerprint(r.request) end,
+            (r.request).concurrency_key,
+            (r.request).unique_key,
+            (r.request).unique_for,
+            nullif((r.request).await_jobs, '{}'),
+            (r.request).await_for,
+            (r.request).timeout_seconds,
+            (r.request).backoff,
+            (r.request).labels,
+            (r.request).args,
+            (r.request).trigger,
+            (r.request).triggered_by,
+            (r.request).parent_job,
+            (r.request).pipeline_id,
+            (r.request).pipeline_step,
+            (r.request).cron_expr,
+            (r.request).class,
+            (r.request).mode,
+            (r.request).scope,
+            (r.request).traceparent
+        from requests as r
+        on conflict on constraint jobs_idempotency_key do nothing
+        returning j.id, j.status
+    )
+
+    select array_agg(i.id), array_agg(i.status) into v_ids, v_statuses from inserted as i;
+
+    if v_awaited <> '{}' then
+        insert into jobstream.job_awaits (job_id, upstream_id)
+        select i.id, o.id
+        from unnest(v_ids, v_statuses) as i (id, status)
+        cross join lateral jsonb_array_elements_text(v_awaited -> i.id -> 'open') as o (id)
+        where i.status = 'waiting';
+    end if;
+    if cardinality(v_ids) = cardinality(p_jobs) then
+        return query
+        select i.ordinal::integer, i.id, i.status, false
+        from unnest(v_ids, v_statuses) with ordinality as i (id, status, ordinal);
+    else
+        return query
+        select a.ordinal, a.id, a.status, a.idempotent
+        from jobstream.known_jobs(p_jobs, v_ids, v_statuses, v_known) as a;
+    end if;
 end
 $$;
 
@@ -2111,13 +2182,13 @@ comment on function jobstream.insert_jobs_in_time(jobstream.new_job []) is
 'insert_jobs, with at most 2 s of waiting for a key.';
 
 -- Requests from JSON. JS400 for what cannot be read, naming ordinal (and field where known).
-create function jobstream.read_new_job(p_job jsonb, p_ordinal integer)
+create function jobstream.read_new_job(p_job jsonb, p_ordinal integer, p_id text)
 returns jobstream.new_job
 language sql
 stable
 as $$
     select row(
-        p_ordinal, r.kind, coalesce(r.args, '{}'), coalesce(r.queue, 'default'), coalesce(r.priority, 0),
+        p_id, p_ordinal, r.kind, coalesce(r.args, '{}'), coalesce(r.queue, 'default'), coalesce(r.priority, 0),
         r.scheduled_at, r.delay, r.deadline, r.idempotency_key, coalesce(r.max_attempts, 3),
         nullif(r.backoff, 'null'), r.timeout_seconds, coalesce(nullif(r.labels, 'null'), '{}'), r.concurrency_key,
         r.await_jobs, coalesce(r.await_for, 'done'), r.unique_for, r.unique_key, coalesce(r.owner, ''),
@@ -2133,13 +2204,12 @@ as $$
     )
 $$;
 
-comment on function jobstream.read_new_job(jsonb, integer) is
+comment on function jobstream.read_new_job(jsonb, integer, text) is
 'One request from JSON, with defaults.';
 
 create function jobstream.read_new_jobs(p_jobs jsonb)
 returns jobstream.new_job []
 language plpgsql
-stable
 set search_path = ''
 as $$
 declare
@@ -2150,6 +2220,7 @@ declare
         'pipeline_step', 'cron_expr', 'traceparent'
     ];
     v_bad record;
+    v_time text := jobstream.id_time(jobstream.clock());
     v_ordinal integer := 0;
     v_message text;
 begin
@@ -2177,7 +2248,7 @@ begin
 
     begin
         return array(
-            select jobstream.read_new_job(e.job, e.ordinal::integer)
+            select jobstream.read_new_job(e.job, e.ordinal::integer, v_time || jobstream.id_tail())
             from jsonb_array_elements(p_jobs) with ordinality as e (job, ordinal)
             order by e.ordinal
         );
@@ -2189,7 +2260,7 @@ begin
         select e.job, e.ordinal from jsonb_array_elements(p_jobs) with ordinality as e (job, ordinal)
     loop
         v_ordinal := v_bad.ordinal;
-        perform jobstream.read_new_job(v_bad.job, v_ordinal);
+        perform jobstream.read_new_job(v_bad.job, v_ordinal, '');
     end loop;
     return null;
 exception
@@ -2256,7 +2327,7 @@ set jobstream.verb = 'enqueue'
 as $$
 declare
     v_jobs jobstream.new_job [] := array[row(
-        1, enqueue.kind, coalesce(enqueue.args, '{}'), coalesce(enqueue.queue, 'default'),
+        jobstream.new_id(), 1, enqueue.kind, coalesce(enqueue.args, '{}'), coalesce(enqueue.queue, 'default'),
         coalesce(enqueue.priority, 0), enqueue.scheduled_at, enqueue.delay, enqueue.deadline,
         enqueue.idempotency_key, coalesce(enqueue.max_attempts, 3), nullif(enqueue.backoff, 'null'),
         enqueue.timeout_seconds, coalesce(nullif(enqueue.labels, 'null'), '{}'), enqueue.concurrency_key,
@@ -2593,6 +2664,7 @@ begin
             from jobstream.jobs as j
             where j.id = asked.id and j.attempt = asked.attempt
             for update
+            offset 0
         ) as locked
         where locked.status_now = 'running' and asked.id <> all (coalesce(v_too_long, '{}'))
     );
@@ -2607,7 +2679,7 @@ begin
         result = v_results -> j.id,
         ended_attempt = j.attempt,
         ended_verb = 'complete'
-    where j.ctid = any (v_places);
+    where j.ctid = any (array(select p.place from unnest(v_places) as p (place)));
 
     if v_too_long is not null then
         perform jobstream.reject_result(u.id, u.attempt, 'the result is over 1 MiB')
@@ -2763,10 +2835,11 @@ begin
             from jobstream.jobs as j
             where j.id = asked.id and j.attempt = asked.attempt
             for update skip locked
+            offset 0
         ) as locked
         where locked.status_now = 'running'
     );
-    update jobstream.jobs as j set lease_until = v_until where j.ctid = any (v_places);
+    update jobstream.jobs as j set lease_until = v_until where j.ctid = any (array(select p.place from unnest(v_places) as p (place)));
 
     return query
     select
@@ -3714,11 +3787,10 @@ as $$
             union all
             select null, 7
         ) as keep
-        cross join (values ('done'), ('dlq'), ('cancelled')) as ended (status)
         cross join lateral (
             select t.id
             from jobstream.jobs as t
-            where t.status = ended.status
+            where t.status in ('done', 'dlq', 'cancelled')
                 and t.id < jobstream.id_time(
                     jobstream.clock() - greatest(pg_catalog.make_interval(days => keep.retention_days), interval '24 h')
                 )
@@ -4895,8 +4967,16 @@ from (
         count(*) filter (where j.status = 'failed') as failed,
         count(*) filter (where j.status = 'dlq') as dlq,
         min(coalesce(j.scheduled_at, j.created_at)) filter (where j.status = 'pending') as oldest_pending_at
-    from jobstream.jobs as j
-    where j.status in ('waiting', 'pending', 'running', 'failed', 'dlq')
+    from (
+        -- One branch for each partial index.
+        select p.queue, p.status, p.scheduled_at, p.created_at from jobstream.jobs as p where p.status = 'pending'
+        union all
+        select r.queue, r.status, null, null from jobstream.jobs as r where r.status = 'running'
+        union all
+        select o.queue, o.status, null, null
+        from jobstream.jobs as o
+        where o.status in ('waiting', 'failed', 'dlq')
+    ) as j
     group by j.queue
 ) as c
 full join jobstream.queues as q on c.queue = q.name;
@@ -5274,7 +5354,7 @@ grant execute on function
 jobstream.new_id(),
 jobstream.id_time(timestamptz),
 jobstream.id_tail(),
-jobstream.base32(bigint, integer),
+jobstream.base32_digit(bigint, integer),
 jobstream.enqueue(
     text, jsonb, text, integer, timestamptz, interval, timestamptz, text, integer, jsonb, integer, jsonb, text,
     text [], text, text, text, text, text, text, text, text, text

@@ -3,6 +3,7 @@
 -- through by settle_jobs() after the commit.
 
 create type jobstream.new_job as (
+    id text,
     ordinal integer,
     kind text,
     args jsonb,
@@ -49,9 +50,9 @@ as $$
         then array['queue', jobstream.name_fault(p_job.queue)]
         when jobstream.json_fault(p_job.args) is not null
         then array['args', jobstream.json_fault(p_job.args)]
-        when jobstream.labels_fault(p_job.labels) is not null
+        when p_job.labels <> '{}' and jobstream.labels_fault(p_job.labels) is not null
         then array['labels', jobstream.labels_fault(p_job.labels)]
-        when jobstream.backoff_fault(p_job.backoff) is not null
+        when p_job.backoff is not null and jobstream.backoff_fault(p_job.backoff) is not null
         then array['backoff', jobstream.backoff_fault(p_job.backoff)]
         when p_job.scheduled_at is not null and p_job.delay is not null
         then array['delay', 'not together with scheduled_at']
@@ -114,46 +115,6 @@ $$;
 comment on function jobstream.fingerprint(jobstream.new_job) is
 'SHA-256 of what a request asks for, to tell a repetition from another request under the same key.';
 
--- The first status of a request. p_upstreams: {awaited id: status} as read before. A job that awaits an open upstream
--- or has a concurrency key starts held (settling): only after the commit may others' rows be locked for it.
-create function jobstream.first_state(
-    p_job jobstream.new_job, p_now timestamptz, p_upstreams jsonb,
-    out status text, out hold text, out reason text, out last_error text
-)
-language sql
-immutable
-as $$
-    select
-        case
-            when u.failed is not null then 'cancelled'
-            when u.is_open or t.is_later or p_job.concurrency_key is not null then 'waiting'
-            else 'pending'
-        end,
-        case
-            when u.failed is not null then null
-            when u.is_open or p_job.concurrency_key is not null then 'settling'
-            when t.is_later then 'time'
-        end,
-        case when u.failed is not null then 'upstream' end,
-        'awaited job ' || u.failed || ' ended ' || (p_upstreams ->> u.failed)
-    from (
-        select coalesce(coalesce(p_job.scheduled_at, p_now + p_job.delay) > p_now, false) as is_later
-    ) as t
-    cross join (
-        select
-            pg_catalog.min(a.id) filter (
-                where p_job.await_for = 'done' and p_upstreams ->> a.id in ('dlq', 'cancelled')
-            ) as failed,
-            coalesce(
-                pg_catalog.bool_or(p_upstreams ->> a.id not in ('done', 'dlq', 'cancelled')), false
-            ) as is_open
-        from pg_catalog.unnest(p_job.await_jobs) as a (id)
-    ) as u
-$$;
-
-comment on function jobstream.first_state(jobstream.new_job, timestamptz, jsonb) is
-'The first status of a request, why it is held, and why it was cancelled at once.';
-
 -- Refuses faulty requests (JS400), unknown parents (JS404) and owners that this database user may not act for.
 create function jobstream.check_new_jobs(p_jobs jobstream.new_job [])
 returns void
@@ -208,27 +169,22 @@ $$;
 comment on function jobstream.check_new_jobs(jobstream.new_job []) is
 'Refuses requests that break a rule; the error''s detail names ordinal and field.';
 
--- {id: status} of all jobs that the requests await; JS404 where one is unknown or another owner's.
-create function jobstream.read_upstreams(p_jobs jobstream.new_job [])
+-- What the requests await, as committed now: {id of the request: {"open": [ids], "failed": id, "ended": its status}}.
+-- JS404 where an awaited job is unknown or another owner's. Reads only: nobody's row is locked.
+create function jobstream.read_awaited(p_jobs jobstream.new_job [])
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_upstreams jsonb;
     v_missing record;
 begin
-    select coalesce(jsonb_object_agg(u.id, u.status), '{}')
-    into v_upstreams
-    from unnest(p_jobs) as n
-    cross join lateral unnest(n.await_jobs) as a (id)
-    inner join jobstream.jobs as u on a.id = u.id and n.owner = u.owner;
-
     select n.ordinal, a.id
     into v_missing
     from unnest(p_jobs) as n
     cross join lateral unnest(n.await_jobs) as a (id)
-    where a.id is null or not v_upstreams ? a.id
+    where a.id is null
+        or not exists (select from jobstream.jobs as u where u.id = a.id and u.owner = n.owner)
     order by n.ordinal
     limit 1;
     if found then
@@ -237,16 +193,36 @@ begin
             jsonb_build_object('ordinal', v_missing.ordinal, 'field', 'await_jobs')
         );
     end if;
-    return v_upstreams;
+
+    return (
+        select coalesce(jsonb_object_agg(r.id, r.awaited), '{}')
+        from (
+            select
+                n.id,
+                jsonb_build_object(
+                    'open', coalesce(
+                        jsonb_agg(distinct u.id) filter (where u.status not in ('done', 'dlq', 'cancelled')), '[]'
+                    ),
+                    'failed', min(u.id) filter (where n.await_for = 'done' and u.status in ('dlq', 'cancelled')),
+                    'ended', (
+                        array_agg(u.status order by u.id) filter (where u.status in ('dlq', 'cancelled'))
+                    )[1]
+                ) as awaited
+            from unnest(p_jobs) as n
+            cross join lateral unnest(n.await_jobs) as a (id)
+            inner join jobstream.jobs as u on a.id = u.id
+            group by n.id
+        ) as r
+    );
 end
 $$;
 
-comment on function jobstream.read_upstreams(jobstream.new_job []) is
-'{id: status} of all jobs that the requests await.';
+comment on function jobstream.read_awaited(jobstream.new_job []) is
+'What the requests await: {id of the request: {open, failed, ended}}. JS404.';
 
 -- {ordinal: id} of the requests that a unique key makes a repetition: of a job that is there, or of an earlier request.
 -- Locks: the advisory locks of the keys, in ascending order, until the transaction ends.
-create function jobstream.find_uniques(p_jobs jobstream.new_job [], p_ids text [])
+create function jobstream.find_uniques(p_jobs jobstream.new_job [])
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -265,7 +241,7 @@ begin
         from (
             select
                 n.ordinal,
-                coalesce(there.id, nullif(first_value(p_ids[n.ordinal]) over w, p_ids[n.ordinal])) as id
+                coalesce(there.id, nullif(first_value(n.id) over w, n.id)) as id
             from unnest(p_jobs) as n
             left join lateral (
                 select j.id
@@ -287,95 +263,39 @@ begin
 end
 $$;
 
-comment on function jobstream.find_uniques(jobstream.new_job [], text []) is
+comment on function jobstream.find_uniques(jobstream.new_job []) is
 '{ordinal: id} of the requests that a unique key makes a repetition.';
 
--- Inserts the requests and answers for each, in order: its id, status, and whether it was there before.
--- Requests must be numbered 1 to n. JS422: a key is there with another request. Waits while an open transaction holds a
--- key: insert_jobs_in_time() bounds that.
--- Writes: jobs, job_labels, job_awaits. Locks: new rows and unique keys only.
-create function jobstream.insert_jobs(p_jobs jobstream.new_job [])
+-- Answers for requests of which some were there before: by idempotency key, where the fingerprints must match (JS422),
+-- or by unique key. A fresh snapshot: who won may have committed after our insert began.
+create function jobstream.known_jobs(
+    p_jobs jobstream.new_job [], p_ids text [], p_statuses text [], p_known jsonb
+)
 returns table (ordinal integer, id text, status text, idempotent boolean)
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_time text := jobstream.id_time(v_now);
-    v_ids text [] := array(select v_time || jobstream.id_tail() from generate_series(1, cardinality(p_jobs)));
-    v_upstreams jsonb := '{}';
-    v_known jsonb := '{}';
-    v_statuses jsonb;
     v_answer record;
 begin
-    perform jobstream.check_new_jobs(p_jobs);
-    if exists (select from unnest(p_jobs) as n where cardinality(n.await_jobs) > 0) then
-        v_upstreams := jobstream.read_upstreams(p_jobs);
-    end if;
-    if exists (select from unnest(p_jobs) as n where n.unique_key is not null) then
-        v_known := jobstream.find_uniques(p_jobs, v_ids);
-    end if;
-
-    with inserted as (
-        insert into jobstream.jobs as j (
-            id, queue, kind, priority, status, reason, max_attempts, scheduled_at, deadline, created_at,
-            completed_at, owner, idempotency_key, concurrency_key, unique_key, await_jobs, await_for,
-            timeout_seconds, backoff, labels, args, last_error, trigger, triggered_by, parent_job, pipeline_id,
-            pipeline_step, cron_expr, class, mode, scope, hold, unique_for, fingerprint, traceparent
-        )
-        select
-            v_ids[n.ordinal], n.queue, n.kind, n.priority, s.status, s.reason, n.max_attempts,
-            coalesce(n.scheduled_at, v_now + n.delay), n.deadline, v_now,
-            case when s.status = 'cancelled' then v_now end, n.owner, n.idempotency_key, n.concurrency_key,
-            n.unique_key, nullif(n.await_jobs, '{}'), n.await_for, n.timeout_seconds, n.backoff, n.labels, n.args,
-            s.last_error, n.trigger, n.triggered_by, n.parent_job, n.pipeline_id, n.pipeline_step, n.cron_expr,
-            n.class, n.mode, n.scope, s.hold, n.unique_for,
-            case when n.idempotency_key is not null then jobstream.fingerprint(n) end, n.traceparent
-        from unnest(p_jobs) as n
-        cross join lateral jobstream.first_state(n, v_now, v_upstreams) as s
-        where v_known = '{}' or not v_known ? n.ordinal::text
-        order by n.ordinal
-        on conflict on constraint jobs_idempotency_key do nothing
-        returning j.id, j.status
-    )
-    select coalesce(jsonb_object_agg(i.id, i.status), '{}') into v_statuses from inserted as i;
-
-    insert into jobstream.job_labels (name, value, job_id)
-    select l.key, l.value, v_ids[n.ordinal]
-    from unnest(p_jobs) as n
-    cross join lateral jsonb_each_text(n.labels) as l
-    where n.labels <> '{}' and v_statuses ? v_ids[n.ordinal];
-
-    if v_upstreams <> '{}' then
-        insert into jobstream.job_awaits (job_id, upstream_id)
-        select distinct v_ids[n.ordinal], a.id
-        from unnest(p_jobs) as n
-        cross join lateral unnest(n.await_jobs) as a (id)
-        where v_statuses ->> v_ids[n.ordinal] = 'waiting'
-            and v_upstreams ->> a.id not in ('done', 'dlq', 'cancelled');
-    end if;
-
     for v_answer in
         select
             n.ordinal,
             coalesce(own.id, there.id) as id,
             coalesce(own.status, there.status) as status,
             own.id is null as idempotent,
-            own.id is null and not v_known ? n.ordinal::text
+            own.id is null and not p_known ? n.ordinal::text
             and there.fingerprint is distinct from jobstream.fingerprint(n) as is_other
         from unnest(p_jobs) as n
-        left join lateral (
-            select v_ids[n.ordinal] as id, v_statuses ->> v_ids[n.ordinal] as status
-            where v_statuses ? v_ids[n.ordinal]
-        ) as own on true
+        left join unnest(p_ids, p_statuses) as own (id, status) on n.id = own.id
         left join lateral (
             select j.id, j.status, j.fingerprint
             from jobstream.jobs as j
-            where own.id is null and v_known ? n.ordinal::text and j.id = v_known ->> n.ordinal::text
+            where own.id is null and j.id = p_known ->> n.ordinal::text
             union all
             select j.id, j.status, j.fingerprint
             from jobstream.jobs as j
-            where own.id is null and not v_known ? n.ordinal::text
+            where own.id is null and not p_known ? n.ordinal::text
                 and j.owner = n.owner and j.idempotency_key = n.idempotency_key
         ) as there on true
         order by n.ordinal
@@ -394,6 +314,122 @@ begin
         idempotent := v_answer.idempotent;
         return next;
     end loop;
+end
+$$;
+
+comment on function jobstream.known_jobs(jobstream.new_job [], text [], text [], jsonb) is
+'Answers for requests of which some were there before. JS422.';
+
+-- Inserts the requests and answers for each, in order: its id, status, and whether it was there before.
+-- Requests must be numbered 1 to n. JS422: a key is there with another request. Waits while an open transaction holds a
+-- key: insert_jobs_in_time() bounds that.
+-- Writes: jobs, job_awaits. Locks: new rows and unique keys only.
+create function jobstream.insert_jobs(p_jobs jobstream.new_job [])
+returns table (ordinal integer, id text, status text, idempotent boolean)
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := jobstream.clock();
+    v_awaited jsonb := '{}';
+    v_known jsonb := '{}';
+    v_ids text [];
+    v_statuses text [];
+begin
+    perform jobstream.check_new_jobs(p_jobs);
+    if exists (select from unnest(p_jobs) as n where n.await_jobs <> '{}') then
+        v_awaited := jobstream.read_awaited(p_jobs);
+    end if;
+    if exists (select from unnest(p_jobs) as n where n.unique_key is not null) then
+        v_known := jobstream.find_uniques(p_jobs);
+    end if;
+
+    with requests as (
+        select
+            n as request,
+            coalesce(n.scheduled_at, v_now + n.delay) as due_at,
+            case when v_awaited <> '{}' then v_awaited -> n.id ->> 'failed' end as failed,
+            n.concurrency_key is not null or coalesce(v_awaited -> n.id -> 'open' <> '[]', false) as is_shut
+        from unnest(p_jobs) as n
+        where v_known = '{}' or not v_known ? n.ordinal::text
+        order by n.ordinal
+        offset 0
+    ),
+
+    inserted as (
+        insert into jobstream.jobs as j (
+            id, queue, kind, priority, status, hold, reason, last_error, completed_at, max_attempts, scheduled_at,
+            deadline, created_at, owner, idempotency_key, fingerprint, concurrency_key, unique_key, unique_for,
+            await_jobs, await_for, timeout_seconds, backoff, labels, args, trigger, triggered_by, parent_job,
+            pipeline_id, pipeline_step, cron_expr, class, mode, scope, traceparent
+        )
+        select
+            (r.request).id,
+            (r.request).queue,
+            (r.request).kind,
+            (r.request).priority,
+            case
+                when r.failed is not null then 'cancelled'
+                when r.is_shut or r.due_at > v_now then 'waiting'
+                else 'pending'
+            end,
+            case
+                when r.failed is not null then null
+                when r.is_shut then 'settling'
+                when r.due_at > v_now then 'time'
+            end,
+            case when r.failed is not null then 'upstream' end,
+            'awaited job ' || r.failed || ' ended ' || (v_awaited -> (r.request).id ->> 'ended'),
+            case when r.failed is not null then v_now end,
+            (r.request).max_attempts,
+            r.due_at,
+            (r.request).deadline,
+            v_now,
+            (r.request).owner,
+            (r.request).idempotency_key,
+            case when (r.request).idempotency_key is not null then jobstream.fingerprint(r.request) end,
+            (r.request).concurrency_key,
+            (r.request).unique_key,
+            (r.request).unique_for,
+            nullif((r.request).await_jobs, '{}'),
+            (r.request).await_for,
+            (r.request).timeout_seconds,
+            (r.request).backoff,
+            (r.request).labels,
+            (r.request).args,
+            (r.request).trigger,
+            (r.request).triggered_by,
+            (r.request).parent_job,
+            (r.request).pipeline_id,
+            (r.request).pipeline_step,
+            (r.request).cron_expr,
+            (r.request).class,
+            (r.request).mode,
+            (r.request).scope,
+            (r.request).traceparent
+        from requests as r
+        on conflict on constraint jobs_idempotency_key do nothing
+        returning j.id, j.status
+    )
+
+    select array_agg(i.id), array_agg(i.status) into v_ids, v_statuses from inserted as i;
+
+    if v_awaited <> '{}' then
+        insert into jobstream.job_awaits (job_id, upstream_id)
+        select i.id, o.id
+        from unnest(v_ids, v_statuses) as i (id, status)
+        cross join lateral jsonb_array_elements_text(v_awaited -> i.id -> 'open') as o (id)
+        where i.status = 'waiting';
+    end if;
+    if cardinality(v_ids) = cardinality(p_jobs) then
+        return query
+        select i.ordinal::integer, i.id, i.status, false
+        from unnest(v_ids, v_statuses) with ordinality as i (id, status, ordinal);
+    else
+        return query
+        select a.ordinal, a.id, a.status, a.idempotent
+        from jobstream.known_jobs(p_jobs, v_ids, v_statuses, v_known) as a;
+    end if;
 end
 $$;
 
@@ -420,13 +456,13 @@ comment on function jobstream.insert_jobs_in_time(jobstream.new_job []) is
 'insert_jobs, with at most 2 s of waiting for a key.';
 
 -- Requests from JSON. JS400 for what cannot be read, naming ordinal (and field where known).
-create function jobstream.read_new_job(p_job jsonb, p_ordinal integer)
+create function jobstream.read_new_job(p_job jsonb, p_ordinal integer, p_id text)
 returns jobstream.new_job
 language sql
 stable
 as $$
     select row(
-        p_ordinal, r.kind, coalesce(r.args, '{}'), coalesce(r.queue, 'default'), coalesce(r.priority, 0),
+        p_id, p_ordinal, r.kind, coalesce(r.args, '{}'), coalesce(r.queue, 'default'), coalesce(r.priority, 0),
         r.scheduled_at, r.delay, r.deadline, r.idempotency_key, coalesce(r.max_attempts, 3),
         nullif(r.backoff, 'null'), r.timeout_seconds, coalesce(nullif(r.labels, 'null'), '{}'), r.concurrency_key,
         r.await_jobs, coalesce(r.await_for, 'done'), r.unique_for, r.unique_key, coalesce(r.owner, ''),
@@ -442,13 +478,12 @@ as $$
     )
 $$;
 
-comment on function jobstream.read_new_job(jsonb, integer) is
+comment on function jobstream.read_new_job(jsonb, integer, text) is
 'One request from JSON, with defaults.';
 
 create function jobstream.read_new_jobs(p_jobs jsonb)
 returns jobstream.new_job []
 language plpgsql
-stable
 set search_path = ''
 as $$
 declare
@@ -459,6 +494,7 @@ declare
         'pipeline_step', 'cron_expr', 'traceparent'
     ];
     v_bad record;
+    v_time text := jobstream.id_time(jobstream.clock());
     v_ordinal integer := 0;
     v_message text;
 begin
@@ -486,7 +522,7 @@ begin
 
     begin
         return array(
-            select jobstream.read_new_job(e.job, e.ordinal::integer)
+            select jobstream.read_new_job(e.job, e.ordinal::integer, v_time || jobstream.id_tail())
             from jsonb_array_elements(p_jobs) with ordinality as e (job, ordinal)
             order by e.ordinal
         );
@@ -498,7 +534,7 @@ begin
         select e.job, e.ordinal from jsonb_array_elements(p_jobs) with ordinality as e (job, ordinal)
     loop
         v_ordinal := v_bad.ordinal;
-        perform jobstream.read_new_job(v_bad.job, v_ordinal);
+        perform jobstream.read_new_job(v_bad.job, v_ordinal, '');
     end loop;
     return null;
 exception
@@ -565,7 +601,7 @@ set jobstream.verb = 'enqueue'
 as $$
 declare
     v_jobs jobstream.new_job [] := array[row(
-        1, enqueue.kind, coalesce(enqueue.args, '{}'), coalesce(enqueue.queue, 'default'),
+        jobstream.new_id(), 1, enqueue.kind, coalesce(enqueue.args, '{}'), coalesce(enqueue.queue, 'default'),
         coalesce(enqueue.priority, 0), enqueue.scheduled_at, enqueue.delay, enqueue.deadline,
         enqueue.idempotency_key, coalesce(enqueue.max_attempts, 3), nullif(enqueue.backoff, 'null'),
         enqueue.timeout_seconds, coalesce(nullif(enqueue.labels, 'null'), '{}'), enqueue.concurrency_key,

@@ -235,11 +235,10 @@ as $$
             union all
             select null, 7
         ) as keep
-        cross join (values ('done'), ('dlq'), ('cancelled')) as ended (status)
         cross join lateral (
             select t.id
             from jobstream.jobs as t
-            where t.status = ended.status
+            where t.status in ('done', 'dlq', 'cancelled')
                 and t.id < jobstream.id_time(
                     jobstream.clock() - greatest(pg_catalog.make_interval(days => keep.retention_days), interval '24 h')
                 )

@@ -124,6 +124,7 @@ begin
             from jobstream.jobs as j
             where j.id = asked.id and j.attempt = asked.attempt
             for update
+            offset 0
         ) as locked
         where locked.status_now = 'running' and asked.id <> all (coalesce(v_too_long, '{}'))
     );
@@ -138,7 +139,7 @@ begin
         result = v_results -> j.id,
         ended_attempt = j.attempt,
         ended_verb = 'complete'
-    where j.ctid = any (v_places);
+    where j.ctid = any (array(select p.place from unnest(v_places) as p (place)));
 
     if v_too_long is not null then
         perform jobstream.reject_result(u.id, u.attempt, 'the result is over 1 MiB')
@@ -294,10 +295,11 @@ begin
             from jobstream.jobs as j
             where j.id = asked.id and j.attempt = asked.attempt
             for update skip locked
+            offset 0
         ) as locked
         where locked.status_now = 'running'
     );
-    update jobstream.jobs as j set lease_until = v_until where j.ctid = any (v_places);
+    update jobstream.jobs as j set lease_until = v_until where j.ctid = any (array(select p.place from unnest(v_places) as p (place)));
 
     return query
     select

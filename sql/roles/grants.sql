@@ -50,7 +50,7 @@ grant execute on function
 jobstream.new_id(),
 jobstream.id_time(timestamptz),
 jobstream.id_tail(),
-jobstream.base32(bigint, integer),
+jobstream.base32_digit(bigint, integer),
 jobstream.enqueue(
     text, jsonb, text, integer, timestamptz, interval, timestamptz, text, integer, jsonb, integer, jsonb, text,
     text [], text, text, text, text, text, text, text, text, text

@@ -1,4 +1,6 @@
--- Labels by name and value, written once at enqueue: a GIN index on jobs would be paid at every change of status.
+-- What lists filter by, besides status, one narrow row each, written once at enqueue: an index on jobs would be paid
+-- again at every change of status. Labels stand under their names; kind, queue and a named owner under :kind, :queue and
+-- :owner, which no label can be called.
 create table jobstream.job_labels (
     name text collate "C" not null,
     value text collate "C" not null,
@@ -6,10 +8,7 @@ create table jobstream.job_labels (
     constraint job_labels_pkey primary key (name, value, job_id)
 );
 
-comment on table jobstream.job_labels is 'jobs.labels, one row a label, for lists by label.';
-comment on column jobstream.job_labels.name is 'The label''s name.';
-comment on column jobstream.job_labels.value is 'The label''s value.';
+comment on table jobstream.job_labels is 'What lists of jobs filter by: labels, :kind, :queue, :owner.';
+comment on column jobstream.job_labels.name is 'The label''s name, or :kind, :queue, :owner.';
+comment on column jobstream.job_labels.value is 'Its value.';
 comment on column jobstream.job_labels.job_id is 'The job that bears it.';
-
-create index job_labels_by_job on jobstream.job_labels (job_id);
-comment on index jobstream.job_labels_by_job is 'Removing a job''s labels with it.';

@@ -16,10 +16,8 @@ begin
         perform jobstream.refuse('JS400', 'id, owner, created_at, attempt and idempotency_key cannot be changed');
     end if;
     perform jobstream.check_values(new);
-    if new.labels <> old.labels then
-        delete from jobstream.job_labels as l where l.job_id = old.id;
-        insert into jobstream.job_labels (name, value, job_id)
-        select l.key, l.value, old.id from jsonb_each_text(new.labels) as l;
+    if (new.labels, new.kind, new.queue) is distinct from (old.labels, old.kind, old.queue) then
+        perform jobstream.relabel_job(old, new);
     end if;
     v_gated := new.concurrency_key is not null
         or exists (select from jobstream.job_awaits as a where a.job_id = old.id);

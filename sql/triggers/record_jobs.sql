@@ -24,16 +24,18 @@ returns jsonb
 language sql
 immutable
 as $$
-    select pg_catalog.jsonb_build_object('from', p_from, 'reason', p_reason)
-        || case
-            when p_status = 'done' and pg_catalog.pg_column_size(p_result) > 1300
-                and pg_catalog.octet_length(p_result::text) > 8192
-            then '{"result_omitted": true}'::jsonb
-            when p_status = 'done' then pg_catalog.jsonb_build_object('result', p_result)
-            when p_status in ('failed', 'dlq', 'cancelled') and p_error is not null
-            then pg_catalog.jsonb_build_object('error', pg_catalog.left(p_error, 2000))
-            else '{}'::jsonb
-        end
+    select case
+        when p_status = 'done' and pg_catalog.pg_column_size(p_result) > 1300
+            and pg_catalog.octet_length(p_result::text) > 8192
+        then pg_catalog.jsonb_build_object('from', p_from, 'reason', p_reason, 'result_omitted', true)
+        when p_status = 'done'
+        then pg_catalog.jsonb_build_object('from', p_from, 'reason', p_reason, 'result', p_result)
+        when p_error is not null and p_status in ('failed', 'dlq', 'cancelled')
+        then pg_catalog.jsonb_build_object(
+            'from', p_from, 'reason', p_reason, 'error', pg_catalog.left(p_error, 2000)
+        )
+        else pg_catalog.jsonb_build_object('from', p_from, 'reason', p_reason)
+    end
 $$;
 
 comment on function jobstream.status_data(text, text, text, jsonb, text) is
@@ -85,11 +87,16 @@ begin
         v_by,
         jobstream.status_data(null, n.status, n.reason, n.result, n.last_error)
     from new_rows as n;
+
+    insert into jobstream.job_labels (name, value, job_id)
+    select f.name, f.value, n.id
+    from new_rows as n
+    cross join lateral jobstream.labels_of(n.labels, n.kind, n.queue, n.owner) as f;
     return null;
 end
 $$;
 
-comment on function jobstream.record_inserts() is 'Trigger: the first status event of new jobs.';
+comment on function jobstream.record_inserts() is 'Trigger: the first status event of new jobs, and their labels.';
 
 -- The planner settings keep the join of old and new rows a hash join whatever it guesses of their number: a cached plan
 -- of a one-row statement would turn an UPDATE of 500,000 rows into a quadratic loop.
@@ -192,7 +199,9 @@ begin
     from old_rows as o;
 
     delete from jobstream.job_labels as l
-    where l.job_id = any (array(select o.id from old_rows as o where o.labels <> '{}'));
+    using old_rows as o
+    cross join lateral jobstream.labels_of(o.labels, o.kind, o.queue, o.owner) as f
+    where l.name = f.name and l.value = f.value and l.job_id = o.id;
     return null;
 end
 $$;

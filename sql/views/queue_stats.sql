@@ -26,8 +26,16 @@ from (
         count(*) filter (where j.status = 'failed') as failed,
         count(*) filter (where j.status = 'dlq') as dlq,
         min(coalesce(j.scheduled_at, j.created_at)) filter (where j.status = 'pending') as oldest_pending_at
-    from jobstream.jobs as j
-    where j.status in ('waiting', 'pending', 'running', 'failed', 'dlq')
+    from (
+        -- One branch for each partial index.
+        select p.queue, p.status, p.scheduled_at, p.created_at from jobstream.jobs as p where p.status = 'pending'
+        union all
+        select r.queue, r.status, null, null from jobstream.jobs as r where r.status = 'running'
+        union all
+        select o.queue, o.status, null, null
+        from jobstream.jobs as o
+        where o.status in ('waiting', 'failed', 'dlq')
+    ) as j
     group by j.queue
 ) as c
 full join jobstream.queues as q on c.queue = q.name;
