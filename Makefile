@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 .PHONY: demo
 demo: $(STAMP)  ## Index a folder of real files: DEMO_PATH=folder, KEEP=1 leaves the servers up
-	$(BIN)/python -m examples.indexer.demo
+	$(BIN)/python -m examples.indexer
 
 .PHONY: test
 test: $(STAMP)  ## Run the tests that take less than 3 minutes together; ARGS=... goes to pytest
