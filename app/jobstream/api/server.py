@@ -39,9 +39,9 @@ async def serve_with(services: Services, *, announce: Announce) -> signal.Signal
     """As `serve`, with services that somebody else keeps running."""
     settings = services.settings
     # Bound here, so that a taken port is an error of ours and not an exit from within uvicorn.
-    listening = _bind(settings.host, settings.port)
+    listening = bind(settings.host, settings.port)
     try:
-        server = Server(services, announce=lambda: announce(_address(listening)))
+        server = Server(services, announce=lambda: announce(address_of(listening)))
         await server.serve(sockets=[listening])
     finally:
         listening.close()
@@ -112,7 +112,8 @@ class Server(uvicorn.Server):
         return self._services.drained
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
+    """A socket for a server, not yet listening; port 0 takes any free one. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -125,6 +126,7 @@ def _bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _address(listening: socket.socket) -> str:
+def address_of(listening: socket.socket) -> str:
+    """The URL under which a socket is reached."""
     host, port, *_ = listening.getsockname()
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

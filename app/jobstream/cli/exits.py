@@ -4,7 +4,6 @@ Codes: 0 done; 1 failed, an unknown id, or a followed job that ended otherwise t
 setting; 130 on Ctrl-C. A fault of the user never shows a traceback; a fault of ours does, so that it can be reported.
 """
 
-import errno
 import os
 import sys
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from jobstream.errors import JobStreamError, SettingsError
+from jobstream.errors import JobStreamError, SchemaOutdated, SettingsError
 
 DONE = 0
 FAILED = 1
@@ -76,14 +75,16 @@ def _code_of(error: BaseException) -> int:
         case SettingsError():
             say_error(str(error))
             return USAGE
+        case SchemaOutdated() if "migrate" not in str(error):
+            say_error(
+                f"{error}: this database has no jobstream schema, or an old one; run `jobstream migrate`"
+            )
+            return FAILED
         case JobStreamError():
             say_error(str(error))
             return FAILED
         case BrokenPipeError():
             return _closed_pipe()
-        case OSError() if error.errno in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
-            say_error(str(error))
-            return FAILED
         case _:
             _raise(error)
 

@@ -1,6 +1,119 @@
+"""`jobstream worker`: run the jobs of an application."""
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
 import rich_click as click
 
+from jobstream.cli.options import ParamType, Span, examples
+from jobstream.cli.processes import Ending, Stopper, log_level_option, run_process
 
-@click.command()
-def command() -> None:
-    """Later."""
+if TYPE_CHECKING:
+    from jobstream.application import JobStream
+    from jobstream.cli.running import WorkerOptions
+    from jobstream.settings import Settings
+    from jobstream.worker.sizing import QueueShare
+
+SHORTEST_LEASE = 1
+
+
+class Queues(ParamType["tuple[QueueShare, ...]"]):
+    """Queues with commas between them, each with a limit if one is given."""
+
+    name = "NAME[=N],…"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> "tuple[QueueShare, ...]":
+        """The queues in the order given."""
+        from jobstream.worker.sizing import QueueShare
+
+        if isinstance(value, tuple):
+            return value
+        shares = []
+        for part in str(value).split(","):
+            name, equals, limit = (text.strip() for text in part.partition("="))
+            if not name or (equals and not (limit.isdecimal() and int(limit) > 0)):
+                self.fail(f"{part!r} is no NAME or NAME=N with N above 0", param, ctx)
+            shares.append(QueueShare(name, int(limit) if equals else None))
+        return tuple(shares)
+
+
+@click.command(
+    "worker",
+    epilog=examples(
+        "jobstream worker tasks:app",
+        "jobstream worker tasks:app --queues urgent,images=4 --concurrency 20",
+        "jobstream worker shop.jobs:app --reload",
+    ),
+)
+@click.argument("application", metavar="MODULE:APP")
+@click.option(
+    "--queues",
+    type=Queues(),
+    default=(),
+    help="The queues to serve, the first one first; `images=4` holds at most four of its jobs at a time. "
+    "[default: all that the application's jobs name]",
+)
+@click.option(
+    "--concurrency", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Jobs at a time."
+)
+@click.option(
+    "--lease",
+    type=Span(),
+    default=30.0,
+    show_default=True,
+    help="Seconds that a job is held without a sign of life.",
+)
+@click.option(
+    "--grace",
+    type=Span(),
+    default=20.0,
+    show_default=True,
+    help="Seconds that running jobs get when it is stopped.",
+)
+@click.option("--reload", is_flag=True, help="Start anew when a Python file here changes: for development.")
+@log_level_option
+def command(
+    application: str,
+    queues: "tuple[QueueShare, ...]",
+    concurrency: int,
+    lease: float,
+    grace: float,
+    reload: bool,
+    log_level: str,
+) -> int:
+    """Run the jobs that the JobStream MODULE:APP declares.
+
+    SIGTERM and Ctrl-C stop it in order: no more jobs are taken, running ones get --grace to finish, the rest goes back
+    to its queue at once. A second signal hurries.
+    """
+    if reload:
+        from jobstream.cli.reloading import run_with_reload
+
+        return run_with_reload([argument for argument in sys.argv[1:] if argument != "--reload"])
+    if lease < SHORTEST_LEASE:
+        raise click.BadParameter(f"a lease has at least {SHORTEST_LEASE} s", param_hint="--lease")
+    from jobstream.cli.gateway.choice import required_database_url
+    from jobstream.cli.loading import load_application
+    from jobstream.cli.running import WorkerOptions
+    from jobstream.settings import load_settings
+    from jobstream.worker.logs import configure_logging
+
+    settings = load_settings(os.environ)
+    url = required_database_url(settings)
+    app = load_application(application)
+    configure_logging(level=log_level.upper())
+    options = WorkerOptions(queues=queues, concurrency=concurrency, lease=lease, grace=grace)
+    return run_process(lambda: _work(app, url, settings, options))
+
+
+async def _work(app: "JobStream", url: str, settings: "Settings", options: "WorkerOptions") -> Ending:
+    from jobstream.cli.running import worker_for
+
+    async with worker_for(app, url, settings, options) as worker:
+        stopper = Stopper(worker.stop)
+        with stopper.installed():
+            await worker.run()
+    return Ending(code=stopper.exit_code, stuck=worker.left_behind)

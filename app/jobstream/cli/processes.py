@@ -1,0 +1,91 @@
+"""What long-running commands share: log lines, the event loop, and an orderly end on SIGTERM and Ctrl-C.
+
+Both signals ask to stop; the same again asks to hurry. Ctrl-C is remembered for the exit code.
+"""
+
+import asyncio
+import importlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import rich_click as click
+from msgspec import Struct
+
+from jobstream.cli.exits import DONE, INTERRUPTED
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+log_level_option = click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="The least that is logged, on stderr.",
+)
+
+
+class Ending(Struct, frozen=True, kw_only=True):
+    """How a long-running command ended. `stuck`: a handler ignored its cancellation; its loop cannot be closed."""
+
+    code: int
+    stuck: bool = False
+
+
+def run_process(main: Callable[[], Coroutine[Any, Any, Ending]]) -> int:
+    """Run `main` in an event loop, uvloop's where it is installed; the exit code."""
+    with suppress(ImportError):
+        uvloop = importlib.import_module("uvloop")
+        return _run(main, asyncio.Runner(loop_factory=uvloop.new_event_loop))
+    return _run(main, asyncio.Runner())
+
+
+def _run(main: Callable[[], Coroutine[Any, Any, Ending]], runner: asyncio.Runner) -> int:
+    with runner:
+        ending = runner.run(main())
+        if ending.stuck:
+            # Closing the loop would wait for that handler for ever; its job has been given back already.
+            leave_at_once(ending.code)
+        return ending.code
+
+
+def leave_at_once(code: int) -> None:
+    """End the process without another word from anybody but the streams."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+class Stopper:
+    """Calls `stop` on each signal that asks for an end, and knows how to exit afterwards."""
+
+    def __init__(self, stop: Callable[[], None]) -> None:
+        """`stop` is called in the event loop."""
+        self._stop = stop
+        self._interrupted = False
+
+    @property
+    def exit_code(self) -> int:
+        """130 after Ctrl-C, else 0."""
+        return INTERRUPTED if self._interrupted else DONE
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Inside, signals come here."""
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self._asked, number)
+        try:
+            yield
+        finally:
+            for number in SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def _asked(self, number: signal.Signals) -> None:
+        self._interrupted = self._interrupted or number == signal.SIGINT
+        self._stop()
