@@ -140,13 +140,15 @@ class Feed(Generic[P]):
             return
         if step.messages:
             self._hot_until = asyncio.get_running_loop().time() + self._pace.hot_for
+        in_parts = step.target is not None or self.hub.within_batch
         if step.target is not None:
             self.hub.begin(step.target)
-            self.hub.publish(step.messages, step.position)
-            self.ring()
-        else:
-            self.hub.publish(step.messages, step.position)
+        self.hub.publish(step.messages, step.position)
+        if step.target is None:
             self.hub.finish(step.position)
+        if in_parts:
+            # More of the batch; or after it what came since it began, for which the bell may have rung meanwhile.
+            self.ring()
 
     async def _pause(self, least: float) -> None:
         await asyncio.sleep(least)

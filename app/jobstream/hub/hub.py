@@ -88,6 +88,11 @@ class Hub(Generic[P]):
             subscription.lose()
         self._arrive(position)
 
+    @property
+    def within_batch(self) -> bool:
+        """Whether a batch has begun and not ended."""
+        return self._target is not None
+
     def begin(self, target: P) -> None:
         """A batch starts that may come in several parts and will end at `target`."""
         self._target = target
