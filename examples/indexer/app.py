@@ -95,7 +95,7 @@ async def _enqueue_file(ctx: JobContext, path: Path) -> JobHandle[FileFacts]:
 
 
 @app.job("index.file", queue="index", max_attempts=3, backoff=Backoff(type="fixed", base=1, jitter=0))
-def index_file(ctx: JobContext, path: str) -> FileFacts:
+def index_file(_: JobContext, path: str) -> FileFacts:
     """Read one file. A plain function runs in a thread; what it raises is a failed attempt, retried a second later."""
     return read_facts(Path(path))
 
