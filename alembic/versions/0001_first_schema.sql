@@ -205,7 +205,7 @@ create table jobstream.jobs (
     idempotency_key text collate "C",
     concurrency_key text collate "C",
     unique_key text collate "C",
-    await_jobs text [],
+    await_jobs text[],
     await_for text not null default 'done',
     timeout_seconds integer,
     backoff jsonb,
@@ -233,6 +233,7 @@ create table jobstream.jobs (
     ended_verb text,
     traceparent text,
     error_count integer not null default 0,
+    revision bigint not null default 0,
     constraint jobs_pkey primary key (id),
     constraint jobs_idempotency_key unique (owner, idempotency_key),
     constraint jobs_status_known check (
@@ -360,6 +361,8 @@ comment on column jobstream.jobs.unique_for is 'pending or active: how long uniq
 comment on column jobstream.jobs.fingerprint is 'SHA-256 of the request, kept beside the idempotency key.';
 comment on column jobstream.jobs.ended_attempt is 'The attempt that ended last.';
 comment on column jobstream.jobs.ended_verb is 'What ended it: complete, fail, release, rescue, cancel, update.';
+comment on column jobstream.jobs.revision is
+'Counts changes. Every verb raises it: an UPDATE that does not is plain SQL, and is checked and completed.';
 comment on column jobstream.jobs.error_count is 'How many errors there were; errors keeps the last 20.';
 comment on column jobstream.jobs.traceparent is 'W3C trace context of the request.';
 
@@ -487,8 +490,8 @@ create table jobstream.workers (
     host text not null,
     pid integer not null,
     version text,
-    queues text [] not null default '{}',
-    kinds text [] not null default '{}',
+    queues text[] not null default '{}',
+    kinds text[] not null default '{}',
     concurrency integer not null default 1,
     running integer not null default 0,
     cpu_percent real,
@@ -523,8 +526,8 @@ comment on column jobstream.workers.lock_lost_at is 'When the lock was first fou
 create table jobstream.tokens (
     id text collate "C" primary key default jobstream.new_id(),
     principal text not null,
-    scopes text [] not null,
-    queues text [],
+    scopes text[] not null,
+    queues text[],
     created_at timestamptz not null default jobstream.clock(),
     expires_at timestamptz,
     last_used_at timestamptz,
@@ -555,7 +558,7 @@ create table jobstream.pipelines (
     status text collate "C" not null default 'waiting',
     step integer not null default 0,
     total_steps integer not null,
-    current_steps text [] not null default '{}',
+    current_steps text[] not null default '{}',
     failed_step text,
     idempotency_key text collate "C",
     fingerprint bytea,
@@ -707,8 +710,23 @@ comment on function jobstream.is_terminal(text) is
 'Whether nothing follows a status by itself.';
 
 -- functions/actor.sql
--- The verb at work is a setting attached to each function (set jobstream.verb = ...): it holds while the function runs,
--- triggers included, and is empty for plain SQL.
+-- The verb at work, for events: each public function that writes jobs names its own at its start, and a plain UPDATE
+-- clears it (check_update). It is not a SET clause of the functions, because only a superuser may create those with a
+-- setting of one's own.
+create function jobstream.act_as(p_verb text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if current_setting('jobstream.verb', true) is distinct from p_verb then
+        perform set_config('jobstream.verb', p_verb, true);
+    end if;
+end
+$$;
+
+comment on function jobstream.act_as(text) is 'Names the verb at work, until the transaction ends or another is named.';
+
 create function jobstream.verb()
 returns text
 language sql
@@ -727,7 +745,7 @@ language sql
 stable
 as $$
     select case
-        when jobstream.verb() in ('work', 'follow') then null
+        when jobstream.verb() = 'work' then null
         when jobstream.verb() = 'maintain' then 'maintenance'
         else coalesce(
             nullif(pg_catalog.current_setting('jobstream.principal', true), ''),
@@ -1044,7 +1062,7 @@ begin
         or (n.progress is distinct from o.progress and n.progress is not null);
 
     -- The verbs of workers and of maintenance change none of these; args may be long and is not looked at for them.
-    if jobstream.verb() not in ('work', 'follow', 'maintain') then
+    if jobstream.verb() not in ('work', 'maintain') then
         insert into jobstream.job_events (
             job_id, type, status, attempt, queue, kind, owner, pipeline_id, labels, by, data
         )
@@ -1116,13 +1134,10 @@ after insert on jobstream.jobs
 referencing new table as new_rows
 for each statement execute function jobstream.record_inserts();
 
--- A heartbeat changes nothing that anybody would want to see.
 create trigger record_updates
 after update on jobstream.jobs
 referencing old table as old_rows new table as new_rows
-for each statement
-when (coalesce(pg_catalog.current_setting('jobstream.silent', true), '') <> 'on')
-execute function jobstream.record_updates();
+for each statement execute function jobstream.record_updates();
 
 create trigger record_deletes
 after delete on jobstream.jobs
@@ -1131,7 +1146,8 @@ for each statement execute function jobstream.record_deletes();
 
 -- triggers/check_jobs.sql
 -- Plain UPDATEs and DELETEs of people and programs: checked, and what they left open is filled in. The verbs write
--- whole rows and are not looked at here (their changes of status are checked by record_updates).
+-- whole rows and are not looked at here (their changes of status are checked by record_updates): they raise revision,
+-- which plain SQL does not know of.
 create function jobstream.check_update()
 returns trigger
 language plpgsql
@@ -1142,6 +1158,8 @@ declare
     v_now timestamptz := jobstream.clock();
     v_gated boolean;
 begin
+    perform jobstream.act_as('');
+    new.revision := old.revision + 1;
     if (new.id, new.owner, new.created_at, new.attempt, new.idempotency_key)
         is distinct from (old.id, old.owner, old.created_at, old.attempt, old.idempotency_key)
     then
@@ -1224,33 +1242,31 @@ $$;
 comment on function jobstream.check_update() is
 'Trigger: a plain UPDATE of a job is checked, and completed.';
 
-create function jobstream.check_delete()
+create function jobstream.refuse_delete()
 returns trigger
 language plpgsql
 security definer
 set search_path = ''
 as $$
 begin
-    if not jobstream.is_terminal(old.status) then
-        perform jobstream.refuse('JS409', 'a job that is ' || old.status || ' cannot be deleted: ' || old.id);
-    end if;
-    return old;
+    perform jobstream.refuse('JS409', 'a job that is ' || old.status || ' cannot be deleted: ' || old.id);
+    return null;
 end
 $$;
 
-comment on function jobstream.check_delete() is 'Trigger: only ended jobs can be deleted.';
+comment on function jobstream.refuse_delete() is 'Trigger: only ended jobs can be deleted.';
 
 create trigger check_update
 before update on jobstream.jobs
 for each row
-when (coalesce(pg_catalog.current_setting('jobstream.verb', true), '') = '')
+when (new.revision = old.revision)
 execute function jobstream.check_update();
 
-create trigger check_delete
+create trigger refuse_delete
 before delete on jobstream.jobs
 for each row
-when (coalesce(pg_catalog.current_setting('jobstream.verb', true), '') <> 'maintain')
-execute function jobstream.check_delete();
+when (old.status not in ('done', 'dlq', 'cancelled'))
+execute function jobstream.refuse_delete();
 
 -- triggers/ring.sql
 -- The bell. NOTIFY makes commits queue up one by one, so it is rung only when it must: at commit (deferred), once a
@@ -1370,8 +1386,8 @@ comment on function jobstream.lock_attempt(text, integer, text) is
 'Locks a job for its worker''s verb; null where the verb is a repetition; JS404, JS410.';
 
 -- All jobs that wait for one of these, directly or through others, in no order.
-create function jobstream.followers_of(p_ids text [])
-returns text []
+create function jobstream.followers_of(p_ids text[])
+returns text[]
 language sql
 stable
 as $$
@@ -1388,12 +1404,12 @@ as $$
     select coalesce(pg_catalog.array_agg(f.job_id), '{}') from followers as f
 $$;
 
-comment on function jobstream.followers_of(text []) is
+comment on function jobstream.followers_of(text[]) is
 'Ids of all jobs that wait for one of these, directly or through others.';
 
 -- The lock order of every verb: all job rows that it will touch, followers included, in ascending id, before its first
 -- update. Where nobody awaits anybody, this looks no further.
-create function jobstream.lock_jobs(p_ids text [])
+create function jobstream.lock_jobs(p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
@@ -1407,7 +1423,7 @@ begin
 end
 $$;
 
-comment on function jobstream.lock_jobs(text []) is
+comment on function jobstream.lock_jobs(text[]) is
 'Locks jobs and all that wait for them, in ascending id.';
 
 -- Seconds until the attempt after this failure: min(max, base * 2^(failures - 1)) and its kin, give or take the jitter.
@@ -1497,7 +1513,7 @@ comment on function jobstream.add_error(jsonb, jsonb) is 'Appends to jobs.errors
 -- (maintain) and when an upstream or a key's holder has left (release_followers).
 
 -- Lets locked, held jobs through as far as they may go: pending, or the next hold. A failed job stays failed until then.
-create function jobstream.advance_jobs(p_ids text [])
+create function jobstream.advance_jobs(p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
@@ -1508,6 +1524,7 @@ declare
 begin
     update jobstream.jobs as j
     set
+        revision = j.revision + 1,
         status = case
             when next.hold is null then 'pending'
             when j.status = 'failed' then 'failed'
@@ -1543,7 +1560,7 @@ begin
 end
 $$;
 
-comment on function jobstream.advance_jobs(text []) is
+comment on function jobstream.advance_jobs(text[]) is
 'Lets locked, held jobs through: pending, or the next hold.';
 
 -- Makes the next jobs of a concurrency key pending, as many as the key has room for, by priority, then id. A slot is a
@@ -1564,7 +1581,7 @@ begin
         perform pg_advisory_xact_lock(1785688949, v_lock);
     elsif not pg_try_advisory_xact_lock(1785688949, v_lock) then
         update jobstream.jobs as j
-        set hold = 'settling'
+        set revision = j.revision + 1, hold = 'settling'
         where j.id in (
             select k.id
             from jobstream.jobs as k
@@ -1585,7 +1602,7 @@ begin
         return;
     end if;
     update jobstream.jobs as j
-    set status = 'pending', hold = null
+    set revision = j.revision + 1, status = 'pending', hold = null
     where j.ctid = any (array(
         select k.ctid
         from jobstream.jobs as k
@@ -1604,15 +1621,15 @@ comment on function jobstream.admit_jobs(text, text, boolean) is
 -- Looks at jobs that wait for upstreams (locked by the caller): cancels those with an upstream that ended otherwise than
 -- they need, forgets upstreams that have ended, and advances who waits for none any more. Upstreams must be settled for
 -- the caller: locked, or ended in this transaction.
-create function jobstream.resolve_awaits(p_ids text [])
+create function jobstream.resolve_awaits(p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
     v_now timestamptz := jobstream.clock();
-    v_cancelled text [];
-    v_free text [];
+    v_cancelled text[];
+    v_free text[];
 begin
     with doomed as (
         select
@@ -1630,6 +1647,7 @@ begin
     cancelled as (
         update jobstream.jobs as j
         set
+            revision = j.revision + 1,
             status = 'cancelled',
             reason = 'upstream',
             hold = null,
@@ -1663,7 +1681,7 @@ begin
 end
 $$;
 
-comment on function jobstream.resolve_awaits(text []) is
+comment on function jobstream.resolve_awaits(text[]) is
 'Cancels or advances waiting jobs whose upstreams have ended.';
 
 -- Looks at jobs that nobody has looked at yet, at most p_limit; answers how many it took. Waits for nobody: rows and
@@ -1675,9 +1693,9 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_ids text [];
-    v_upstreams text [];
-    v_blocked text [];
+    v_ids text[];
+    v_upstreams text[];
+    v_blocked text[];
 begin
     v_ids := array(
         select j.id
@@ -1744,7 +1762,7 @@ create type jobstream.new_job as (
     timeout_seconds integer,
     labels jsonb,
     concurrency_key text,
-    await_jobs text [],
+    await_jobs text[],
     await_for text,
     unique_for text,
     unique_key text,
@@ -1765,7 +1783,7 @@ comment on type jobstream.new_job is 'A request to enqueue, after defaults.';
 
 -- What is wrong with a request: field and words, or null.
 create function jobstream.new_job_fault(p_job jobstream.new_job)
-returns text []
+returns text[]
 language sql
 immutable
 as $$
@@ -1842,7 +1860,7 @@ comment on function jobstream.fingerprint(jobstream.new_job) is
 'SHA-256 of what a request asks for, to tell a repetition from another request under the same key.';
 
 -- Refuses faulty requests (JS400), unknown parents (JS404) and owners that this database user may not act for.
-create function jobstream.check_new_jobs(p_jobs jobstream.new_job [])
+create function jobstream.check_new_jobs(p_jobs jobstream.new_job[])
 returns void
 language plpgsql
 set search_path = ''
@@ -1892,12 +1910,12 @@ begin
 end
 $$;
 
-comment on function jobstream.check_new_jobs(jobstream.new_job []) is
+comment on function jobstream.check_new_jobs(jobstream.new_job[]) is
 'Refuses requests that break a rule; the error''s detail names ordinal and field.';
 
 -- What the requests await, as committed now: {id of the request: {"open": [ids], "failed": id, "ended": its status}}.
 -- JS404 where an awaited job is unknown or another owner's. Reads only: nobody's row is locked.
-create function jobstream.read_awaited(p_jobs jobstream.new_job [])
+create function jobstream.read_awaited(p_jobs jobstream.new_job[])
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -1943,12 +1961,12 @@ begin
 end
 $$;
 
-comment on function jobstream.read_awaited(jobstream.new_job []) is
+comment on function jobstream.read_awaited(jobstream.new_job[]) is
 'What the requests await: {id of the request: {open, failed, ended}}. JS404.';
 
 -- {ordinal: id} of the requests that a unique key makes a repetition: of a job that is there, or of an earlier request.
 -- Locks: the advisory locks of the keys, in ascending order, until the transaction ends.
-create function jobstream.find_uniques(p_jobs jobstream.new_job [])
+create function jobstream.find_uniques(p_jobs jobstream.new_job[])
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -1989,13 +2007,13 @@ begin
 end
 $$;
 
-comment on function jobstream.find_uniques(jobstream.new_job []) is
+comment on function jobstream.find_uniques(jobstream.new_job[]) is
 '{ordinal: id} of the requests that a unique key makes a repetition.';
 
 -- Answers for requests of which some were there before: by idempotency key, where the fingerprints must match (JS422),
 -- or by unique key. A fresh snapshot: who won may have committed after our insert began.
 create function jobstream.known_jobs(
-    p_jobs jobstream.new_job [], p_ids text [], p_statuses text [], p_known jsonb
+    p_jobs jobstream.new_job[], p_ids text[], p_statuses text[], p_known jsonb
 )
 returns table (ordinal integer, id text, status text, idempotent boolean)
 language plpgsql
@@ -2043,14 +2061,14 @@ begin
 end
 $$;
 
-comment on function jobstream.known_jobs(jobstream.new_job [], text [], text [], jsonb) is
+comment on function jobstream.known_jobs(jobstream.new_job[], text[], text[], jsonb) is
 'Answers for requests of which some were there before. JS422.';
 
 -- Inserts the requests and answers for each, in order: its id, status, and whether it was there before.
 -- Requests must be numbered 1 to n. JS422: a key is there with another request. Waits while an open transaction holds a
 -- key: insert_jobs_in_time() bounds that.
 -- Writes: jobs, job_awaits. Locks: new rows and unique keys only.
-create function jobstream.insert_jobs(p_jobs jobstream.new_job [])
+create function jobstream.insert_jobs(p_jobs jobstream.new_job[])
 returns table (ordinal integer, id text, status text, idempotent boolean)
 language plpgsql
 set search_path = ''
@@ -2059,8 +2077,8 @@ declare
     v_now timestamptz := jobstream.clock();
     v_awaited jsonb := '{}';
     v_known jsonb := '{}';
-    v_ids text [];
-    v_statuses text [];
+    v_ids text[];
+    v_statuses text[];
 begin
     perform jobstream.check_new_jobs(p_jobs);
     if exists (select from unnest(p_jobs) as n where n.await_jobs <> '{}') then
@@ -2159,12 +2177,12 @@ begin
 end
 $$;
 
-comment on function jobstream.insert_jobs(jobstream.new_job []) is
+comment on function jobstream.insert_jobs(jobstream.new_job[]) is
 'Inserts requests; answers ordinal, id, status, idempotent for each.';
 
 -- The same, and JS423 where a key stays held by an open transaction for 2 s. A block with an exception handler is a
 -- subtransaction, so only requests with keys come this way.
-create function jobstream.insert_jobs_in_time(p_jobs jobstream.new_job [])
+create function jobstream.insert_jobs_in_time(p_jobs jobstream.new_job[])
 returns table (ordinal integer, id text, status text, idempotent boolean)
 language plpgsql
 set search_path = ''
@@ -2178,7 +2196,7 @@ exception
 end
 $$;
 
-comment on function jobstream.insert_jobs_in_time(jobstream.new_job []) is
+comment on function jobstream.insert_jobs_in_time(jobstream.new_job[]) is
 'insert_jobs, with at most 2 s of waiting for a key.';
 
 -- Requests from JSON. JS400 for what cannot be read, naming ordinal (and field where known).
@@ -2198,7 +2216,7 @@ as $$
     from pg_catalog.jsonb_to_record(p_job) as r (
         kind text, args jsonb, queue text, priority integer, scheduled_at timestamptz, delay interval,
         deadline timestamptz, idempotency_key text, max_attempts integer, backoff jsonb, timeout_seconds integer,
-        labels jsonb, concurrency_key text, await_jobs text [], await_for text, unique_for text, unique_key text,
+        labels jsonb, concurrency_key text, await_jobs text[], await_for text, unique_for text, unique_key text,
         owner text, triggered_by text, parent_job text, class text, mode text, scope text, trigger text,
         pipeline_id text, pipeline_step text, cron_expr text, traceparent text
     )
@@ -2208,12 +2226,12 @@ comment on function jobstream.read_new_job(jsonb, integer, text) is
 'One request from JSON, with defaults.';
 
 create function jobstream.read_new_jobs(p_jobs jsonb)
-returns jobstream.new_job []
+returns jobstream.new_job[]
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_fields constant text [] := array[
+    v_fields constant text[] := array[
         'kind', 'args', 'queue', 'priority', 'scheduled_at', 'delay', 'deadline', 'idempotency_key', 'max_attempts',
         'backoff', 'timeout_seconds', 'labels', 'concurrency_key', 'await_jobs', 'await_for', 'unique_for',
         'unique_key', 'owner', 'triggered_by', 'parent_job', 'class', 'mode', 'scope', 'trigger', 'pipeline_id',
@@ -2278,11 +2296,11 @@ returns table (ordinal integer, id text, status text, idempotent boolean)
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'enqueue'
 as $$
 declare
-    v_jobs jobstream.new_job [] := jobstream.read_new_jobs(enqueue_many.jobs);
+    v_jobs jobstream.new_job[] := jobstream.read_new_jobs(enqueue_many.jobs);
 begin
+    perform jobstream.act_as('enqueue');
     if exists (select from unnest(v_jobs) as n where n.idempotency_key is not null or n.unique_key is not null) then
         return query select i.ordinal, i.id, i.status, i.idempotent from jobstream.insert_jobs_in_time(v_jobs) as i;
     else
@@ -2308,7 +2326,7 @@ create function jobstream.enqueue(
     timeout_seconds integer default null,
     labels jsonb default null,
     concurrency_key text default null,
-    await_jobs text [] default null,
+    await_jobs text[] default null,
     await_for text default null,
     unique_for text default null,
     unique_key text default null,
@@ -2323,10 +2341,9 @@ returns table (id text, status text, idempotent boolean)
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'enqueue'
 as $$
 declare
-    v_jobs jobstream.new_job [] := array[row(
+    v_jobs jobstream.new_job[] := array[row(
         jobstream.new_id(), 1, enqueue.kind, coalesce(enqueue.args, '{}'), coalesce(enqueue.queue, 'default'),
         coalesce(enqueue.priority, 0), enqueue.scheduled_at, enqueue.delay, enqueue.deadline,
         enqueue.idempotency_key, coalesce(enqueue.max_attempts, 3), nullif(enqueue.backoff, 'null'),
@@ -2336,6 +2353,7 @@ declare
         enqueue.scope, 'demand', null, null, null, null
     )::jobstream.new_job];
 begin
+    perform jobstream.act_as('enqueue');
     if enqueue.idempotency_key is not null or enqueue.unique_key is not null then
         return query select i.id, i.status, i.idempotent from jobstream.insert_jobs_in_time(v_jobs) as i;
     else
@@ -2346,7 +2364,7 @@ $$;
 
 comment on function jobstream.enqueue(
     text, jsonb, text, integer, timestamptz, interval, timestamptz, text, integer, jsonb, integer, jsonb, text,
-    text [], text, text, text, text, text, text, text, text, text
+    text[], text, text, text, text, text, text, text, text, text
 ) is 'Enqueues one job. select * from jobstream.enqueue(''thumbnail'', ''{"path": "a.png"}'', queue => ''images'');';
 
 -- functions/claim.sql
@@ -2453,7 +2471,7 @@ comment on function jobstream.is_position(jsonb) is 'Whether it can be the param
 -- Nothing: no job is due, or its queue is paused, full or out of tokens. READ COMMITTED.
 -- Locks and writes: the jobs it returns; rows of queues with limits; jobs that are settled on the way.
 create function jobstream.claim(
-    queues text [],
+    queues text[],
     n integer default 1,
     worker text default null,
     lease interval default '30 s',
@@ -2463,7 +2481,6 @@ returns setof jobstream.jobs
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'work'
 as $$
 declare
     v_now timestamptz := jobstream.clock();
@@ -2476,6 +2493,7 @@ declare
     v_rows integer;
     v_behind jsonb;
 begin
+    perform jobstream.act_as('work');
     if claim.queues is null or array_position(claim.queues, null) is not null then
         perform jobstream.refuse('JS400', 'queues must be an array of names');
     elsif claim.n is null or claim.n < 0 then
@@ -2512,6 +2530,7 @@ begin
             leased as (
                 update jobstream.jobs as j
                 set
+                    revision = j.revision + 1,
                     status = 'running',
                     attempt = j.attempt + 1,
                     worker = v_worker,
@@ -2534,7 +2553,7 @@ begin
 end
 $$;
 
-comment on function jobstream.claim(text [], integer, text, interval, jsonb) is
+comment on function jobstream.claim(text[], integer, text, interval, jsonb) is
 'Leases up to n jobs of the queues, in array order. select * from jobstream.claim(''{default}'', 10);';
 
 -- functions/worker_verbs.sql
@@ -2554,6 +2573,7 @@ declare
 begin
     update jobstream.jobs as j
     set
+        revision = j.revision + 1,
         status = p_status,
         reason = p_reason,
         scheduled_at = coalesce(p_due, j.scheduled_at),
@@ -2583,12 +2603,12 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'work'
 as $$
 declare
     v_fault text := jobstream.json_fault(complete.result);
     v_job jobstream.jobs;
 begin
+    perform jobstream.act_as('work');
     if v_fault is not null then
         perform jobstream.refuse('JS400', 'result ' || v_fault, '{"field": "result"}');
     elsif complete.cost_usd < 0 or complete.cost_usd = 'NaN' then
@@ -2601,6 +2621,7 @@ begin
     end if;
     update jobstream.jobs as j
     set
+        revision = j.revision + 1,
         status = 'done',
         completed_at = jobstream.clock(),
         worker = null,
@@ -2622,19 +2643,19 @@ comment on function jobstream.complete(text, integer, jsonb, numeric) is
 -- Completes many; never raises for one of them: lost says which attempts no longer ran. A result over 1 MiB sets its own
 -- job aside (dlq, unstorable_result). Rows are locked in ascending id in one statement and written in the next, whose
 -- snapshot sees what was locked; results travel in one object, so that no join of jobs to an array is needed.
-create function jobstream.complete_many(ids text [], attempts integer [], results jsonb [] default null)
+create function jobstream.complete_many(ids text[], attempts integer[], results jsonb[] default null)
 returns table (id text, status text, lost boolean)
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'work'
 as $$
 declare
     v_now timestamptz := jobstream.clock();
-    v_places tid [];
+    v_places tid[];
     v_results jsonb;
-    v_too_long text [];
+    v_too_long text[];
 begin
+    perform jobstream.act_as('work');
     if cardinality(ids) <> cardinality(attempts) or cardinality(ids) <> coalesce(cardinality(results), cardinality(ids))
     then
         perform jobstream.refuse('JS400', 'ids, attempts and results must be of one length');
@@ -2670,6 +2691,7 @@ begin
     );
     update jobstream.jobs as j
     set
+        revision = j.revision + 1,
         status = 'done',
         completed_at = v_now,
         worker = null,
@@ -2704,7 +2726,7 @@ begin
 end
 $$;
 
-comment on function jobstream.complete_many(text [], integer [], jsonb []) is
+comment on function jobstream.complete_many(text[], integer[], jsonb[]) is
 'Ends many attempts well, in one statement; lost: that attempt no longer ran.';
 
 create function jobstream.fail(
@@ -2714,13 +2736,13 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'work'
 as $$
 declare
     v_job jobstream.jobs;
     v_error jsonb;
     v_due timestamptz;
 begin
+    perform jobstream.act_as('work');
     perform jobstream.lock_jobs(array[fail.id]);
     v_job := jobstream.lock_attempt(fail.id, fail.attempt, 'fail');
     if v_job.id is null then
@@ -2750,11 +2772,11 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'work'
 as $$
 declare
     v_job jobstream.jobs;
 begin
+    perform jobstream.act_as('work');
     perform jobstream.lock_jobs(array[reject_result.id]);
     v_job := jobstream.lock_attempt(reject_result.id, reject_result.attempt, 'reject');
     if v_job.id is null then
@@ -2777,11 +2799,11 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'work'
 as $$
 declare
     v_job jobstream.jobs;
 begin
+    perform jobstream.act_as('work');
     if release.delay is null or release.delay > interval '100 years' then
         perform jobstream.refuse('JS400', 'delay must be at most 100 years', '{"field": "delay"}');
     end if;
@@ -2805,18 +2827,17 @@ comment on function jobstream.release(text, integer, interval) is
 
 -- Renews many leases; rows that somebody has locked are left for the next time. An expired lease that nobody has rescued
 -- is renewed too.
-create function jobstream.heartbeat(ids text [], attempts integer [], lease interval default '30 s')
+create function jobstream.heartbeat(ids text[], attempts integer[], lease interval default '30 s')
 returns table (id text, lost boolean, cancel_requested boolean)
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'work'
-set jobstream.silent = 'on'
 as $$
 declare
     v_until timestamptz := jobstream.clock() + heartbeat.lease;
-    v_places tid [];
+    v_places tid[];
 begin
+    perform jobstream.act_as('work');
     if cardinality(ids) <> cardinality(attempts) then
         perform jobstream.refuse('JS400', 'ids and attempts must be of one length');
     elsif heartbeat.lease is null or heartbeat.lease < interval '1 s' or heartbeat.lease > interval '1 day' then
@@ -2839,7 +2860,9 @@ begin
         ) as locked
         where locked.status_now = 'running'
     );
-    update jobstream.jobs as j set lease_until = v_until where j.ctid = any (array(select p.place from unnest(v_places) as p (place)));
+    update jobstream.jobs as j
+    set lease_until = v_until, revision = j.revision + 1
+    where j.ctid = any (array(select p.place from unnest(v_places) as p (place)));
 
     return query
     select
@@ -2857,7 +2880,7 @@ begin
 end
 $$;
 
-comment on function jobstream.heartbeat(text [], integer [], interval) is
+comment on function jobstream.heartbeat(text[], integer[], interval) is
 'Renews the leases of running attempts; says which are lost and which should stop.';
 
 create function jobstream.report_progress(
@@ -2868,12 +2891,12 @@ returns boolean
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'work'
 as $$
 declare
     v_job jobstream.jobs;
     v_elapsed numeric;
 begin
+    perform jobstream.act_as('work');
     if report_progress.current is null or report_progress.current < 0
         or report_progress.current in ('NaN', 'Infinity')
     then
@@ -2889,6 +2912,7 @@ begin
     v_elapsed := extract(epoch from jobstream.clock() - v_job.started_at);
     update jobstream.jobs as j
     set
+        revision = j.revision + 1,
         cost_usd = coalesce(report_progress.cost_usd, j.cost_usd),
         progress = jsonb_build_object(
             'current', report_progress.current,
@@ -2939,9 +2963,9 @@ returns void
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'work'
 as $$
 begin
+    perform jobstream.act_as('work');
     if log.message is null or octet_length(log.message) > 8192 then
         perform jobstream.refuse('JS400', 'message must be at most 8 KiB', '{"field": "message"}');
     elsif log.level is null or log.level not in ('debug', 'info', 'warning', 'error', 'critical') then
@@ -2963,9 +2987,9 @@ returns void
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'work'
 as $$
 begin
+    perform jobstream.act_as('work');
     if emit.type is null or emit.type !~ '^[a-z][a-z0-9_.-]{0,63}$' or emit.type in (
         'status', 'progress', 'log', 'updated', 'deleted', 'pipeline', 'hello', 'heartbeat', 'reset', 'end',
         'overloaded', 'summary', 'message', 'open', 'error'
@@ -3015,11 +3039,11 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'cancel'
 as $$
 declare
     v_job jobstream.jobs := jobstream.lock_job(cancel.id);
 begin
+    perform jobstream.act_as('cancel');
     if jobstream.is_terminal(v_job.status) then
         return v_job.status;
     elsif v_job.status <> 'running' then
@@ -3030,7 +3054,7 @@ begin
     end if;
     if not v_job.cancel_requested then
         update jobstream.jobs as j
-        set cancel_requested = true, cancel_requested_at = jobstream.clock()
+        set revision = j.revision + 1, cancel_requested = true, cancel_requested_at = jobstream.clock()
         where j.id = v_job.id;
         if coalesce(current_setting('jobstream.bell', true), '') <> 'off' then
             perform pg_notify('jobstream_cancel', v_job.worker);
@@ -3044,7 +3068,7 @@ comment on function jobstream.cancel(text, boolean) is
 'Cancels a job; a running one only with force, by asking its worker to stop. Answers the status after.';
 
 -- Cancels locked jobs that do not run.
-create function jobstream.cancel_held(p_ids text [])
+create function jobstream.cancel_held(p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
@@ -3052,16 +3076,16 @@ as $$
 begin
     delete from jobstream.job_awaits as a where a.job_id = any (p_ids);
     update jobstream.jobs as j
-    set status = 'cancelled', reason = 'requested', hold = null, completed_at = jobstream.clock()
+    set revision = j.revision + 1, status = 'cancelled', reason = 'requested', hold = null, completed_at = jobstream.clock()
     where j.id = any (p_ids);
 end
 $$;
 
-comment on function jobstream.cancel_held(text []) is 'Cancels locked jobs that are waiting, pending or failed.';
+comment on function jobstream.cancel_held(text[]) is 'Cancels locked jobs that are waiting, pending or failed.';
 
 -- Starts locked jobs anew that ended or failed: counters at 0, a deadline that has passed and the result dropped,
 -- history kept. They wait again for upstreams that have not ended.
-create function jobstream.restart_jobs(p_ids text [])
+create function jobstream.restart_jobs(p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
@@ -3081,6 +3105,7 @@ begin
 
     update jobstream.jobs as j
     set
+        revision = j.revision + 1,
         status = case when not gate.is_shut then 'pending' when j.status = 'failed' then 'failed' else 'waiting' end,
         hold = case when gate.is_shut then 'settling' end,
         trigger = 'retry',
@@ -3106,18 +3131,18 @@ begin
 end
 $$;
 
-comment on function jobstream.restart_jobs(text []) is 'Starts locked jobs anew that ended or failed.';
+comment on function jobstream.restart_jobs(text[]) is 'Starts locked jobs anew that ended or failed.';
 
 create function jobstream.retry(id text)
 returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'retry'
 as $$
 declare
     v_job jobstream.jobs := jobstream.lock_job(retry.id);
 begin
+    perform jobstream.act_as('retry');
     if v_job.status not in ('done', 'dlq', 'cancelled', 'failed') then
         perform jobstream.refuse('JS409', 'only a job that ended or failed can be retried; it is ' || v_job.status);
     end if;
@@ -3134,11 +3159,11 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'run_now'
 as $$
 declare
     v_job jobstream.jobs := jobstream.lock_job(run_now.id);
 begin
+    perform jobstream.act_as('run_now');
     if v_job.status = 'pending' then
         return v_job.status;
     elsif v_job.status not in ('waiting', 'failed') then
@@ -3156,11 +3181,11 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'reschedule'
 as $$
 declare
     v_job jobstream.jobs;
 begin
+    perform jobstream.act_as('reschedule');
     if reschedule.at is null or reschedule.at in ('infinity', '-infinity') then
         perform jobstream.refuse('JS400', 'at must be a time', '{"field": "at"}');
     end if;
@@ -3195,7 +3220,7 @@ declare
     end;
 begin
     update jobstream.jobs as j
-    set scheduled_at = p_at, status = v_status, hold = case when v_status <> 'pending' then v_hold end
+    set revision = j.revision + 1, scheduled_at = p_at, status = v_status, hold = case when v_status <> 'pending' then v_hold end
     where j.id = p_job.id;
     return v_status;
 end
@@ -3311,7 +3336,7 @@ comment on function jobstream.keep_event_days() is
 
 -- A value of a filter as an array of texts: a text, a number or an array of them.
 create function jobstream.filter_values(p_filter jsonb, p_name text)
-returns text []
+returns text[]
 language sql
 immutable
 as $$
@@ -3354,7 +3379,7 @@ comment on function jobstream.check_filter(jsonb) is 'Refuses (JS400) a filter w
 
 -- Statuses that an action can do something about.
 create function jobstream.bulk_statuses(p_action text)
-returns text []
+returns text[]
 language sql
 immutable
 as $$
@@ -3413,6 +3438,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+    perform jobstream.act_as('bulk');
     perform jobstream.check_filter(p_filter);
     select count(*) into matched from jobstream.matching_jobs(p_action, p_filter, p_owner, '~', null);
     if not coalesce(p_dry_run, true) then
@@ -3433,7 +3459,6 @@ returns table (bulk_id text, matched bigint)
 language sql
 security definer
 set search_path = ''
-set jobstream.verb = 'bulk'
 as $$
     select s.bulk_id, s.matched from jobstream.start_bulk('cancel', filter, dry_run, cancel_where.owner) as s
 $$;
@@ -3446,7 +3471,6 @@ returns table (bulk_id text, matched bigint)
 language sql
 security definer
 set search_path = ''
-set jobstream.verb = 'bulk'
 as $$
     select s.bulk_id, s.matched from jobstream.start_bulk('retry', filter, dry_run, retry_where.owner) as s
 $$;
@@ -3459,7 +3483,6 @@ returns table (bulk_id text, matched bigint)
 language sql
 security definer
 set search_path = ''
-set jobstream.verb = 'bulk'
 as $$
     select s.bulk_id, s.matched from jobstream.start_bulk('delete', filter, dry_run, delete_where.owner) as s
 $$;
@@ -3472,13 +3495,12 @@ create function jobstream.work_on_bulk()
 returns boolean
 language plpgsql
 set search_path = ''
-set jobstream.verb = 'bulk'
 as $$
 declare
     v_batch constant integer := 500;
     v_before text := coalesce(current_setting('jobstream.principal', true), '');
     v_bulk jobstream.bulk_operations;
-    v_ids text [];
+    v_ids text[];
     v_left bigint;
 begin
     select b.*
@@ -3495,6 +3517,7 @@ begin
         select m.id
         from jobstream.matching_jobs(v_bulk.action, v_bulk.filter, v_bulk.owner, v_bulk.position, v_batch) as m (id)
     );
+    perform jobstream.act_as('bulk');
     perform set_config('jobstream.principal', coalesce(v_bulk.by, ''), true);
     perform jobstream.do_duty_safely(v_bulk.action, v_ids);
     perform set_config('jobstream.principal', v_before, true);
@@ -3514,6 +3537,7 @@ begin
         status = case when cardinality(v_ids) < v_batch then 'done' else 'running' end,
         completed_at = case when cardinality(v_ids) < v_batch then jobstream.clock() end
     where b.id = v_bulk.id;
+    perform jobstream.act_as('maintain');
     return true;
 end
 $$;
@@ -3526,10 +3550,9 @@ returns bigint
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'retry'
 as $$
 declare
-    v_ids text [] := array(
+    v_ids text[] := array(
         select j.id
         from jobstream.jobs as j
         where j.status = 'dlq'
@@ -3540,6 +3563,7 @@ declare
         for update skip locked
     );
 begin
+    perform jobstream.act_as('retry');
     perform jobstream.lock_jobs(v_ids);
     perform jobstream.restart_jobs(v_ids);
     return cardinality(v_ids);
@@ -3556,7 +3580,7 @@ comment on function jobstream.retry_dlq(text, text, integer) is
 
 -- Jobs whose worker was lost: back to pending at the first crash, failed for 5 to 30 s (so that suspects part) at the
 -- second, set aside at the third.
-create function jobstream.rescue_jobs(p_ids text [], p_message text)
+create function jobstream.rescue_jobs(p_ids text[], p_message text)
 returns void
 language plpgsql
 set search_path = ''
@@ -3585,11 +3609,11 @@ begin
 end
 $$;
 
-comment on function jobstream.rescue_jobs(text [], text) is
+comment on function jobstream.rescue_jobs(text[], text) is
 'Takes locked running jobs from a worker that was lost.';
 
 -- Running jobs whose cancel grace is over.
-create function jobstream.end_grace(p_ids text [])
+create function jobstream.end_grace(p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
@@ -3606,10 +3630,10 @@ begin
 end
 $$;
 
-comment on function jobstream.end_grace(text []) is 'Takes the lease of locked jobs that did not stop when asked.';
+comment on function jobstream.end_grace(text[]) is 'Takes the lease of locked jobs that did not stop when asked.';
 
 -- Jobs past their deadline that do not run.
-create function jobstream.expire_jobs(p_ids text [])
+create function jobstream.expire_jobs(p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
@@ -3618,6 +3642,7 @@ begin
     delete from jobstream.job_awaits as a where a.job_id = any (p_ids);
     update jobstream.jobs as j
     set
+        revision = j.revision + 1,
         status = 'dlq',
         reason = 'deadline',
         hold = null,
@@ -3627,9 +3652,9 @@ begin
 end
 $$;
 
-comment on function jobstream.expire_jobs(text []) is 'Sets locked jobs aside whose deadline has passed.';
+comment on function jobstream.expire_jobs(text[]) is 'Sets locked jobs aside whose deadline has passed.';
 
-create function jobstream.do_duty(p_duty text, p_ids text [])
+create function jobstream.do_duty(p_duty text, p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
@@ -3658,10 +3683,10 @@ begin
 end
 $$;
 
-comment on function jobstream.do_duty(text, text []) is 'One duty of maintenance for some jobs.';
+comment on function jobstream.do_duty(text, text[]) is 'One duty of maintenance for some jobs.';
 
 -- The same, row by row where the batch fails. Followers may be locked by others: 5 s of waiting is a failure too.
-create function jobstream.do_duty_safely(p_duty text, p_ids text [])
+create function jobstream.do_duty_safely(p_duty text, p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
@@ -3693,13 +3718,13 @@ begin
 end
 $$;
 
-comment on function jobstream.do_duty_safely(text, text []) is
+comment on function jobstream.do_duty_safely(text, text[]) is
 'One duty for some jobs: together, or one by one where that fails.';
 
 -- Notes which workers' advisory locks are gone, and names those gone for 3 s. A lock taken before the server's start says
 -- nothing, nor does a worker that withdrew (backend_pid null).
 create function jobstream.lost_workers()
-returns text []
+returns text[]
 language plpgsql
 set search_path = ''
 as $$
@@ -3776,7 +3801,7 @@ comment on function jobstream.next_due() is 'When maintain() next has work by th
 
 -- Terminal jobs past their queue's retention, and never before their key is 24 h old.
 create function jobstream.prunable_jobs(p_limit integer)
-returns text []
+returns text[]
 language sql
 volatile
 as $$
@@ -3820,7 +3845,7 @@ as $$
 declare
     v_now timestamptz := jobstream.clock();
     v_kept_days integer;
-    v_pruned text [];
+    v_pruned text[];
 begin
     update jobstream.settings as s
     set value = extract(epoch from v_now)::text
@@ -3854,15 +3879,15 @@ returns timestamptz
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'maintain'
 as $$
 declare
     v_batch constant integer := 1000;
     v_now timestamptz := jobstream.clock();
-    v_lost text [];
-    v_ids text [];
+    v_lost text[];
+    v_ids text[];
     v_is_more boolean := false;
 begin
+    perform jobstream.act_as('maintain');
     v_ids := array(
         select j.id from jobstream.jobs as j
         where j.hold = 'time' and j.scheduled_at <= v_now
@@ -3935,7 +3960,6 @@ returns void
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'queue'
 as $$
 declare
     v_fault text := coalesce(
@@ -3949,6 +3973,7 @@ declare
         end
     );
 begin
+    perform jobstream.act_as('queue');
     if v_fault is not null then
         perform jobstream.refuse('JS400', v_fault, jsonb_build_object('field', split_part(v_fault, ' ', 1)));
     end if;
@@ -3975,7 +4000,7 @@ begin
 
     if set_queue.key_limit is not null then
         update jobstream.jobs as j
-        set hold = 'settling'
+        set revision = j.revision + 1, hold = 'settling'
         where j.id in (
             select distinct on (k.concurrency_key) k.id
             from jobstream.jobs as k
@@ -4081,7 +4106,6 @@ returns jsonb
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'enqueue'
 set lock_timeout = '2s'
 as $$
 declare
@@ -4091,9 +4115,10 @@ declare
     v_pipeline jobstream.pipelines;
     v_left jsonb := create_pipeline.steps;
     v_layer jsonb;
-    v_new jobstream.new_job [];
+    v_new jobstream.new_job[];
     v_jobs jsonb := '{}';
 begin
+    perform jobstream.act_as('enqueue');
     if v_fault is not null then
         perform jobstream.refuse('JS400', v_fault, '{"field": "steps"}');
     elsif create_pipeline.name is null or char_length(create_pipeline.name) not between 1 and 256 then
@@ -4156,7 +4181,7 @@ begin
             );
         end if;
         select jsonb_agg(
-            (l.step - '{key,after}'::text []) || jsonb_build_object(
+            (l.step - '{key,after}'::text[]) || jsonb_build_object(
                 'owner', v_pipeline.owner,
                 'trigger', 'pipeline',
                 'triggered_by', v_pipeline.triggered_by,
@@ -4283,17 +4308,15 @@ comment on function jobstream.keep_pipelines() is 'Trigger: keeps the rows of pi
 create trigger refresh_pipelines
 after update on jobstream.jobs
 referencing new table as new_rows
-for each statement
-when (coalesce(pg_catalog.current_setting('jobstream.silent', true), '') <> 'on')
-execute function jobstream.keep_pipelines();
+for each statement execute function jobstream.keep_pipelines();
 
 create function jobstream.lock_pipeline_jobs(p_id text)
-returns text []
+returns text[]
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_ids text [] := array(select j.id from jobstream.jobs as j where j.pipeline_id = p_id order by j.id);
+    v_ids text[] := array(select j.id from jobstream.jobs as j where j.pipeline_id = p_id order by j.id);
 begin
     if not exists (
         select from jobstream.pipelines as p where p.id = p_id and jobstream.may_touch(p.owner)
@@ -4312,11 +4335,11 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'cancel'
 as $$
 declare
-    v_ids text [] := jobstream.lock_pipeline_jobs(cancel_pipeline.id);
+    v_ids text[] := jobstream.lock_pipeline_jobs(cancel_pipeline.id);
 begin
+    perform jobstream.act_as('cancel');
     perform jobstream.cancel_held(array(
         select j.id from jobstream.jobs as j
         where j.id = any (v_ids) and j.status in ('waiting', 'pending', 'failed')
@@ -4336,11 +4359,11 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'retry'
 as $$
 declare
-    v_ids text [] := jobstream.lock_pipeline_jobs(retry_pipeline.id);
+    v_ids text[] := jobstream.lock_pipeline_jobs(retry_pipeline.id);
 begin
+    perform jobstream.act_as('retry');
     v_ids := array(
         select j.id from jobstream.jobs as j where j.id = any (v_ids) and j.status in ('dlq', 'cancelled') order by j.id
     );
@@ -4372,7 +4395,6 @@ returns void
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'schedule'
 as $$
 declare
     v_fault text := coalesce(
@@ -4391,6 +4413,7 @@ declare
         end
     );
 begin
+    perform jobstream.act_as('schedule');
     if v_fault is not null then
         perform jobstream.refuse('JS400', v_fault, jsonb_build_object('field', split_part(v_fault, ' ', 1)));
     end if;
@@ -4461,11 +4484,11 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'schedule'
 as $$
 declare
     v_schedule jobstream.schedules;
 begin
+    perform jobstream.act_as('schedule');
     select s.* into v_schedule from jobstream.schedules as s where s.name = run_schedule.name;
     if not found then
         perform jobstream.refuse('JS404', 'no such schedule: ' || coalesce(run_schedule.name, 'null'));
@@ -4483,12 +4506,12 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'maintain'
 as $$
 declare
     v_schedule jobstream.schedules;
     v_job text;
 begin
+    perform jobstream.act_as('maintain');
     select s.* into v_schedule from jobstream.schedules as s where s.name = fire_schedule.name for update;
     if not found or v_schedule.paused then
         return null;
@@ -4536,7 +4559,7 @@ comment on function jobstream.defer_schedule(text, timestamptz, text) is
 -- worker that loses the session withdraws at once (detach_worker): then only leases count.
 
 create function jobstream.register_worker(
-    name text, host text, pid integer, version text, queues text [], kinds text [], concurrency integer
+    name text, host text, pid integer, version text, queues text[], kinds text[], concurrency integer
 )
 returns integer
 language sql
@@ -4560,7 +4583,7 @@ as $$
     returning w.number
 $$;
 
-comment on function jobstream.register_worker(text, text, integer, text, text [], text [], integer) is
+comment on function jobstream.register_worker(text, text, integer, text, text[], text[], integer) is
 'Makes or renews a worker''s row; answers the number of its advisory lock.';
 
 create function jobstream.attach_worker(name text)
@@ -4628,7 +4651,7 @@ comment on function jobstream.remove_worker(text) is 'A worker stopped cleanly.'
 -- hash is needed. Looking one up is a read by primary key; the comparison is of hashes.
 
 create function jobstream.create_token(
-    principal text, scopes text [], expires_at timestamptz default null, queues text [] default null
+    principal text, scopes text[], expires_at timestamptz default null, queues text[] default null
 )
 returns text
 language plpgsql
@@ -4659,7 +4682,7 @@ begin
 end
 $$;
 
-comment on function jobstream.create_token(text, text [], timestamptz, text []) is
+comment on function jobstream.create_token(text, text[], timestamptz, text[]) is
 'Makes a token and shows it, this once. Scopes: read, write, work, operate, admin.';
 
 create function jobstream.revoke_token(id text)
@@ -4681,7 +4704,7 @@ $$;
 comment on function jobstream.revoke_token(text) is 'From now on the token counts no more. JS404.';
 
 create function jobstream.authenticate(token text)
-returns table (id text, principal text, scopes text [], queues text [], expires_at timestamptz)
+returns table (id text, principal text, scopes text[], queues text[], expires_at timestamptz)
 language plpgsql
 security definer
 set search_path = ''
@@ -4755,7 +4778,7 @@ $$;
 comment on function jobstream.stream_epoch() is
 'What cursors are good for: this cluster, its timeline, and the stored epoch.';
 
-create function jobstream.keep_snapshots(names text [], snapshots text [])
+create function jobstream.keep_snapshots(names text[], snapshots text[])
 returns void
 language sql
 security definer
@@ -4767,7 +4790,7 @@ as $$
     on conflict (name) do update set created_at = jobstream.clock()
 $$;
 
-comment on function jobstream.keep_snapshots(text [], text []) is
+comment on function jobstream.keep_snapshots(text[], text[]) is
 'Keeps snapshots that are too long for a cursor''s token.';
 
 -- triggers/release_followers.sql
@@ -4779,10 +4802,9 @@ returns trigger
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'follow'
 as $$
 declare
-    v_followers text [];
+    v_followers text[];
     v_key record;
 begin
     if exists (select from jobstream.job_awaits) then
@@ -4800,7 +4822,7 @@ begin
             cross join lateral (select from jobstream.jobs as j where j.id = ordered.id for update) as locked;
             if pg_trigger_depth() > 12 then
                 update jobstream.jobs as j
-                set hold = 'settling'
+                set revision = j.revision + 1, hold = 'settling'
                 where j.id = any (v_followers) and j.status = 'waiting';
             else
                 perform jobstream.resolve_awaits(v_followers);
@@ -4827,9 +4849,7 @@ comment on function jobstream.release_followers() is
 create trigger release_followers
 after update on jobstream.jobs
 referencing new table as new_rows
-for each statement
-when (coalesce(pg_catalog.current_setting('jobstream.silent', true), '') <> 'on')
-execute function jobstream.release_followers();
+for each statement execute function jobstream.release_followers();
 
 -- functions/explain_job.sql
 -- One line why a job is not running now, or what it does.
@@ -5310,7 +5330,7 @@ grant execute on function
 jobstream.clock(),
 jobstream.explain_job(text),
 jobstream.stream_epoch(),
-jobstream.keep_snapshots(text [], text [])
+jobstream.keep_snapshots(text[], text[])
 to jobstream_read, jobstream_produce, jobstream_work, jobstream_operate;
 
 -- jobstream_read: everything but secrets.
@@ -5357,7 +5377,7 @@ jobstream.id_tail(),
 jobstream.base32_digit(bigint, integer),
 jobstream.enqueue(
     text, jsonb, text, integer, timestamptz, interval, timestamptz, text, integer, jsonb, integer, jsonb, text,
-    text [], text, text, text, text, text, text, text, text, text
+    text[], text, text, text, text, text, text, text, text, text
 ),
 jobstream.enqueue_many(jsonb),
 jobstream.create_pipeline(text, jsonb, text, text, text),
@@ -5367,17 +5387,17 @@ to jobstream_produce, jobstream_work;
 
 -- jobstream_work: leases and what a worker says of them; any worker may keep maintenance going.
 grant execute on function
-jobstream.claim(text [], integer, text, interval, jsonb),
-jobstream.heartbeat(text [], integer [], interval),
+jobstream.claim(text[], integer, text, interval, jsonb),
+jobstream.heartbeat(text[], integer[], interval),
 jobstream.complete(text, integer, jsonb, numeric),
-jobstream.complete_many(text [], integer [], jsonb []),
+jobstream.complete_many(text[], integer[], jsonb[]),
 jobstream.fail(text, integer, jsonb, boolean, timestamptz),
 jobstream.reject_result(text, integer, text),
 jobstream.release(text, integer, interval),
 jobstream.report_progress(text, integer, numeric, numeric, text, numeric),
 jobstream.log(text, integer, text, text),
 jobstream.emit(text, integer, text, jsonb),
-jobstream.register_worker(text, text, integer, text, text [], text [], integer),
+jobstream.register_worker(text, text, integer, text, text[], text[], integer),
 jobstream.attach_worker(text),
 jobstream.detach_worker(text),
 jobstream.touch_worker(text, integer, real, bigint),
@@ -5388,7 +5408,14 @@ jobstream.maintain()
 to jobstream_work;
 
 -- jobstream_operate: all of the above, and plain UPDATE and DELETE on jobs, checked by triggers.
-grant update, delete on jobstream.jobs to jobstream_operate;
+grant update (
+    id, queue, kind, priority, status, reason, attempt, failures, crashes, max_attempts, scheduled_at, deadline,
+    created_at, started_at, completed_at, lease_until, worker, cancel_requested, owner, idempotency_key,
+    concurrency_key, unique_key, await_jobs, await_for, timeout_seconds, backoff, labels, args, progress, result,
+    last_error, errors, trigger, triggered_by, parent_job, pipeline_id, pipeline_step, cron_expr, cost_usd, class,
+    mode, scope
+) on jobstream.jobs to jobstream_operate;
+grant delete on jobstream.jobs to jobstream_operate;
 grant execute on function
 jobstream.retry(text),
 jobstream.run_now(text),

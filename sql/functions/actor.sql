@@ -1,5 +1,20 @@
--- The verb at work is a setting attached to each function (set jobstream.verb = ...): it holds while the function runs,
--- triggers included, and is empty for plain SQL.
+-- The verb at work, for events: each public function that writes jobs names its own at its start, and a plain UPDATE
+-- clears it (check_update). It is not a SET clause of the functions, because only a superuser may create those with a
+-- setting of one's own.
+create function jobstream.act_as(p_verb text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if current_setting('jobstream.verb', true) is distinct from p_verb then
+        perform set_config('jobstream.verb', p_verb, true);
+    end if;
+end
+$$;
+
+comment on function jobstream.act_as(text) is 'Names the verb at work, until the transaction ends or another is named.';
+
 create function jobstream.verb()
 returns text
 language sql
@@ -18,7 +33,7 @@ language sql
 stable
 as $$
     select case
-        when jobstream.verb() in ('work', 'follow') then null
+        when jobstream.verb() = 'work' then null
         when jobstream.verb() = 'maintain' then 'maintenance'
         else coalesce(
             nullif(pg_catalog.current_setting('jobstream.principal', true), ''),

@@ -29,8 +29,8 @@ comment on function jobstream.lock_attempt(text, integer, text) is
 'Locks a job for its worker''s verb; null where the verb is a repetition; JS404, JS410.';
 
 -- All jobs that wait for one of these, directly or through others, in no order.
-create function jobstream.followers_of(p_ids text [])
-returns text []
+create function jobstream.followers_of(p_ids text[])
+returns text[]
 language sql
 stable
 as $$
@@ -47,12 +47,12 @@ as $$
     select coalesce(pg_catalog.array_agg(f.job_id), '{}') from followers as f
 $$;
 
-comment on function jobstream.followers_of(text []) is
+comment on function jobstream.followers_of(text[]) is
 'Ids of all jobs that wait for one of these, directly or through others.';
 
 -- The lock order of every verb: all job rows that it will touch, followers included, in ascending id, before its first
 -- update. Where nobody awaits anybody, this looks no further.
-create function jobstream.lock_jobs(p_ids text [])
+create function jobstream.lock_jobs(p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
@@ -66,7 +66,7 @@ begin
 end
 $$;
 
-comment on function jobstream.lock_jobs(text []) is
+comment on function jobstream.lock_jobs(text[]) is
 'Locks jobs and all that wait for them, in ascending id.';
 
 -- Seconds until the attempt after this failure: min(max, base * 2^(failures - 1)) and its kin, give or take the jitter.

@@ -3,7 +3,7 @@
 
 -- A value of a filter as an array of texts: a text, a number or an array of them.
 create function jobstream.filter_values(p_filter jsonb, p_name text)
-returns text []
+returns text[]
 language sql
 immutable
 as $$
@@ -46,7 +46,7 @@ comment on function jobstream.check_filter(jsonb) is 'Refuses (JS400) a filter w
 
 -- Statuses that an action can do something about.
 create function jobstream.bulk_statuses(p_action text)
-returns text []
+returns text[]
 language sql
 immutable
 as $$
@@ -105,6 +105,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+    perform jobstream.act_as('bulk');
     perform jobstream.check_filter(p_filter);
     select count(*) into matched from jobstream.matching_jobs(p_action, p_filter, p_owner, '~', null);
     if not coalesce(p_dry_run, true) then
@@ -125,7 +126,6 @@ returns table (bulk_id text, matched bigint)
 language sql
 security definer
 set search_path = ''
-set jobstream.verb = 'bulk'
 as $$
     select s.bulk_id, s.matched from jobstream.start_bulk('cancel', filter, dry_run, cancel_where.owner) as s
 $$;
@@ -138,7 +138,6 @@ returns table (bulk_id text, matched bigint)
 language sql
 security definer
 set search_path = ''
-set jobstream.verb = 'bulk'
 as $$
     select s.bulk_id, s.matched from jobstream.start_bulk('retry', filter, dry_run, retry_where.owner) as s
 $$;
@@ -151,7 +150,6 @@ returns table (bulk_id text, matched bigint)
 language sql
 security definer
 set search_path = ''
-set jobstream.verb = 'bulk'
 as $$
     select s.bulk_id, s.matched from jobstream.start_bulk('delete', filter, dry_run, delete_where.owner) as s
 $$;
@@ -164,13 +162,12 @@ create function jobstream.work_on_bulk()
 returns boolean
 language plpgsql
 set search_path = ''
-set jobstream.verb = 'bulk'
 as $$
 declare
     v_batch constant integer := 500;
     v_before text := coalesce(current_setting('jobstream.principal', true), '');
     v_bulk jobstream.bulk_operations;
-    v_ids text [];
+    v_ids text[];
     v_left bigint;
 begin
     select b.*
@@ -187,6 +184,7 @@ begin
         select m.id
         from jobstream.matching_jobs(v_bulk.action, v_bulk.filter, v_bulk.owner, v_bulk.position, v_batch) as m (id)
     );
+    perform jobstream.act_as('bulk');
     perform set_config('jobstream.principal', coalesce(v_bulk.by, ''), true);
     perform jobstream.do_duty_safely(v_bulk.action, v_ids);
     perform set_config('jobstream.principal', v_before, true);
@@ -206,6 +204,7 @@ begin
         status = case when cardinality(v_ids) < v_batch then 'done' else 'running' end,
         completed_at = case when cardinality(v_ids) < v_batch then jobstream.clock() end
     where b.id = v_bulk.id;
+    perform jobstream.act_as('maintain');
     return true;
 end
 $$;
@@ -218,10 +217,9 @@ returns bigint
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'retry'
 as $$
 declare
-    v_ids text [] := array(
+    v_ids text[] := array(
         select j.id
         from jobstream.jobs as j
         where j.status = 'dlq'
@@ -232,6 +230,7 @@ declare
         for update skip locked
     );
 begin
+    perform jobstream.act_as('retry');
     perform jobstream.lock_jobs(v_ids);
     perform jobstream.restart_jobs(v_ids);
     return cardinality(v_ids);

@@ -101,7 +101,7 @@ comment on function jobstream.is_position(jsonb) is 'Whether it can be the param
 -- Nothing: no job is due, or its queue is paused, full or out of tokens. READ COMMITTED.
 -- Locks and writes: the jobs it returns; rows of queues with limits; jobs that are settled on the way.
 create function jobstream.claim(
-    queues text [],
+    queues text[],
     n integer default 1,
     worker text default null,
     lease interval default '30 s',
@@ -111,7 +111,6 @@ returns setof jobstream.jobs
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'work'
 as $$
 declare
     v_now timestamptz := jobstream.clock();
@@ -124,6 +123,7 @@ declare
     v_rows integer;
     v_behind jsonb;
 begin
+    perform jobstream.act_as('work');
     if claim.queues is null or array_position(claim.queues, null) is not null then
         perform jobstream.refuse('JS400', 'queues must be an array of names');
     elsif claim.n is null or claim.n < 0 then
@@ -160,6 +160,7 @@ begin
             leased as (
                 update jobstream.jobs as j
                 set
+                    revision = j.revision + 1,
                     status = 'running',
                     attempt = j.attempt + 1,
                     worker = v_worker,
@@ -182,5 +183,5 @@ begin
 end
 $$;
 
-comment on function jobstream.claim(text [], integer, text, interval, jsonb) is
+comment on function jobstream.claim(text[], integer, text, interval, jsonb) is
 'Leases up to n jobs of the queues, in array order. select * from jobstream.claim(''{default}'', 10);';

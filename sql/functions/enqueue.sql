@@ -18,7 +18,7 @@ create type jobstream.new_job as (
     timeout_seconds integer,
     labels jsonb,
     concurrency_key text,
-    await_jobs text [],
+    await_jobs text[],
     await_for text,
     unique_for text,
     unique_key text,
@@ -39,7 +39,7 @@ comment on type jobstream.new_job is 'A request to enqueue, after defaults.';
 
 -- What is wrong with a request: field and words, or null.
 create function jobstream.new_job_fault(p_job jobstream.new_job)
-returns text []
+returns text[]
 language sql
 immutable
 as $$
@@ -116,7 +116,7 @@ comment on function jobstream.fingerprint(jobstream.new_job) is
 'SHA-256 of what a request asks for, to tell a repetition from another request under the same key.';
 
 -- Refuses faulty requests (JS400), unknown parents (JS404) and owners that this database user may not act for.
-create function jobstream.check_new_jobs(p_jobs jobstream.new_job [])
+create function jobstream.check_new_jobs(p_jobs jobstream.new_job[])
 returns void
 language plpgsql
 set search_path = ''
@@ -166,12 +166,12 @@ begin
 end
 $$;
 
-comment on function jobstream.check_new_jobs(jobstream.new_job []) is
+comment on function jobstream.check_new_jobs(jobstream.new_job[]) is
 'Refuses requests that break a rule; the error''s detail names ordinal and field.';
 
 -- What the requests await, as committed now: {id of the request: {"open": [ids], "failed": id, "ended": its status}}.
 -- JS404 where an awaited job is unknown or another owner's. Reads only: nobody's row is locked.
-create function jobstream.read_awaited(p_jobs jobstream.new_job [])
+create function jobstream.read_awaited(p_jobs jobstream.new_job[])
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -217,12 +217,12 @@ begin
 end
 $$;
 
-comment on function jobstream.read_awaited(jobstream.new_job []) is
+comment on function jobstream.read_awaited(jobstream.new_job[]) is
 'What the requests await: {id of the request: {open, failed, ended}}. JS404.';
 
 -- {ordinal: id} of the requests that a unique key makes a repetition: of a job that is there, or of an earlier request.
 -- Locks: the advisory locks of the keys, in ascending order, until the transaction ends.
-create function jobstream.find_uniques(p_jobs jobstream.new_job [])
+create function jobstream.find_uniques(p_jobs jobstream.new_job[])
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -263,13 +263,13 @@ begin
 end
 $$;
 
-comment on function jobstream.find_uniques(jobstream.new_job []) is
+comment on function jobstream.find_uniques(jobstream.new_job[]) is
 '{ordinal: id} of the requests that a unique key makes a repetition.';
 
 -- Answers for requests of which some were there before: by idempotency key, where the fingerprints must match (JS422),
 -- or by unique key. A fresh snapshot: who won may have committed after our insert began.
 create function jobstream.known_jobs(
-    p_jobs jobstream.new_job [], p_ids text [], p_statuses text [], p_known jsonb
+    p_jobs jobstream.new_job[], p_ids text[], p_statuses text[], p_known jsonb
 )
 returns table (ordinal integer, id text, status text, idempotent boolean)
 language plpgsql
@@ -317,14 +317,14 @@ begin
 end
 $$;
 
-comment on function jobstream.known_jobs(jobstream.new_job [], text [], text [], jsonb) is
+comment on function jobstream.known_jobs(jobstream.new_job[], text[], text[], jsonb) is
 'Answers for requests of which some were there before. JS422.';
 
 -- Inserts the requests and answers for each, in order: its id, status, and whether it was there before.
 -- Requests must be numbered 1 to n. JS422: a key is there with another request. Waits while an open transaction holds a
 -- key: insert_jobs_in_time() bounds that.
 -- Writes: jobs, job_awaits. Locks: new rows and unique keys only.
-create function jobstream.insert_jobs(p_jobs jobstream.new_job [])
+create function jobstream.insert_jobs(p_jobs jobstream.new_job[])
 returns table (ordinal integer, id text, status text, idempotent boolean)
 language plpgsql
 set search_path = ''
@@ -333,8 +333,8 @@ declare
     v_now timestamptz := jobstream.clock();
     v_awaited jsonb := '{}';
     v_known jsonb := '{}';
-    v_ids text [];
-    v_statuses text [];
+    v_ids text[];
+    v_statuses text[];
 begin
     perform jobstream.check_new_jobs(p_jobs);
     if exists (select from unnest(p_jobs) as n where n.await_jobs <> '{}') then
@@ -433,12 +433,12 @@ begin
 end
 $$;
 
-comment on function jobstream.insert_jobs(jobstream.new_job []) is
+comment on function jobstream.insert_jobs(jobstream.new_job[]) is
 'Inserts requests; answers ordinal, id, status, idempotent for each.';
 
 -- The same, and JS423 where a key stays held by an open transaction for 2 s. A block with an exception handler is a
 -- subtransaction, so only requests with keys come this way.
-create function jobstream.insert_jobs_in_time(p_jobs jobstream.new_job [])
+create function jobstream.insert_jobs_in_time(p_jobs jobstream.new_job[])
 returns table (ordinal integer, id text, status text, idempotent boolean)
 language plpgsql
 set search_path = ''
@@ -452,7 +452,7 @@ exception
 end
 $$;
 
-comment on function jobstream.insert_jobs_in_time(jobstream.new_job []) is
+comment on function jobstream.insert_jobs_in_time(jobstream.new_job[]) is
 'insert_jobs, with at most 2 s of waiting for a key.';
 
 -- Requests from JSON. JS400 for what cannot be read, naming ordinal (and field where known).
@@ -472,7 +472,7 @@ as $$
     from pg_catalog.jsonb_to_record(p_job) as r (
         kind text, args jsonb, queue text, priority integer, scheduled_at timestamptz, delay interval,
         deadline timestamptz, idempotency_key text, max_attempts integer, backoff jsonb, timeout_seconds integer,
-        labels jsonb, concurrency_key text, await_jobs text [], await_for text, unique_for text, unique_key text,
+        labels jsonb, concurrency_key text, await_jobs text[], await_for text, unique_for text, unique_key text,
         owner text, triggered_by text, parent_job text, class text, mode text, scope text, trigger text,
         pipeline_id text, pipeline_step text, cron_expr text, traceparent text
     )
@@ -482,12 +482,12 @@ comment on function jobstream.read_new_job(jsonb, integer, text) is
 'One request from JSON, with defaults.';
 
 create function jobstream.read_new_jobs(p_jobs jsonb)
-returns jobstream.new_job []
+returns jobstream.new_job[]
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_fields constant text [] := array[
+    v_fields constant text[] := array[
         'kind', 'args', 'queue', 'priority', 'scheduled_at', 'delay', 'deadline', 'idempotency_key', 'max_attempts',
         'backoff', 'timeout_seconds', 'labels', 'concurrency_key', 'await_jobs', 'await_for', 'unique_for',
         'unique_key', 'owner', 'triggered_by', 'parent_job', 'class', 'mode', 'scope', 'trigger', 'pipeline_id',
@@ -552,11 +552,11 @@ returns table (ordinal integer, id text, status text, idempotent boolean)
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'enqueue'
 as $$
 declare
-    v_jobs jobstream.new_job [] := jobstream.read_new_jobs(enqueue_many.jobs);
+    v_jobs jobstream.new_job[] := jobstream.read_new_jobs(enqueue_many.jobs);
 begin
+    perform jobstream.act_as('enqueue');
     if exists (select from unnest(v_jobs) as n where n.idempotency_key is not null or n.unique_key is not null) then
         return query select i.ordinal, i.id, i.status, i.idempotent from jobstream.insert_jobs_in_time(v_jobs) as i;
     else
@@ -582,7 +582,7 @@ create function jobstream.enqueue(
     timeout_seconds integer default null,
     labels jsonb default null,
     concurrency_key text default null,
-    await_jobs text [] default null,
+    await_jobs text[] default null,
     await_for text default null,
     unique_for text default null,
     unique_key text default null,
@@ -597,10 +597,9 @@ returns table (id text, status text, idempotent boolean)
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'enqueue'
 as $$
 declare
-    v_jobs jobstream.new_job [] := array[row(
+    v_jobs jobstream.new_job[] := array[row(
         jobstream.new_id(), 1, enqueue.kind, coalesce(enqueue.args, '{}'), coalesce(enqueue.queue, 'default'),
         coalesce(enqueue.priority, 0), enqueue.scheduled_at, enqueue.delay, enqueue.deadline,
         enqueue.idempotency_key, coalesce(enqueue.max_attempts, 3), nullif(enqueue.backoff, 'null'),
@@ -610,6 +609,7 @@ declare
         enqueue.scope, 'demand', null, null, null, null
     )::jobstream.new_job];
 begin
+    perform jobstream.act_as('enqueue');
     if enqueue.idempotency_key is not null or enqueue.unique_key is not null then
         return query select i.id, i.status, i.idempotent from jobstream.insert_jobs_in_time(v_jobs) as i;
     else
@@ -620,5 +620,5 @@ $$;
 
 comment on function jobstream.enqueue(
     text, jsonb, text, integer, timestamptz, interval, timestamptz, text, integer, jsonb, integer, jsonb, text,
-    text [], text, text, text, text, text, text, text, text, text
+    text[], text, text, text, text, text, text, text, text, text
 ) is 'Enqueues one job. select * from jobstream.enqueue(''thumbnail'', ''{"path": "a.png"}'', queue => ''images'');';

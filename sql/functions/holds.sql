@@ -7,7 +7,7 @@
 -- (maintain) and when an upstream or a key's holder has left (release_followers).
 
 -- Lets locked, held jobs through as far as they may go: pending, or the next hold. A failed job stays failed until then.
-create function jobstream.advance_jobs(p_ids text [])
+create function jobstream.advance_jobs(p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
@@ -18,6 +18,7 @@ declare
 begin
     update jobstream.jobs as j
     set
+        revision = j.revision + 1,
         status = case
             when next.hold is null then 'pending'
             when j.status = 'failed' then 'failed'
@@ -53,7 +54,7 @@ begin
 end
 $$;
 
-comment on function jobstream.advance_jobs(text []) is
+comment on function jobstream.advance_jobs(text[]) is
 'Lets locked, held jobs through: pending, or the next hold.';
 
 -- Makes the next jobs of a concurrency key pending, as many as the key has room for, by priority, then id. A slot is a
@@ -74,7 +75,7 @@ begin
         perform pg_advisory_xact_lock(1785688949, v_lock);
     elsif not pg_try_advisory_xact_lock(1785688949, v_lock) then
         update jobstream.jobs as j
-        set hold = 'settling'
+        set revision = j.revision + 1, hold = 'settling'
         where j.id in (
             select k.id
             from jobstream.jobs as k
@@ -95,7 +96,7 @@ begin
         return;
     end if;
     update jobstream.jobs as j
-    set status = 'pending', hold = null
+    set revision = j.revision + 1, status = 'pending', hold = null
     where j.ctid = any (array(
         select k.ctid
         from jobstream.jobs as k
@@ -114,15 +115,15 @@ comment on function jobstream.admit_jobs(text, text, boolean) is
 -- Looks at jobs that wait for upstreams (locked by the caller): cancels those with an upstream that ended otherwise than
 -- they need, forgets upstreams that have ended, and advances who waits for none any more. Upstreams must be settled for
 -- the caller: locked, or ended in this transaction.
-create function jobstream.resolve_awaits(p_ids text [])
+create function jobstream.resolve_awaits(p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
     v_now timestamptz := jobstream.clock();
-    v_cancelled text [];
-    v_free text [];
+    v_cancelled text[];
+    v_free text[];
 begin
     with doomed as (
         select
@@ -140,6 +141,7 @@ begin
     cancelled as (
         update jobstream.jobs as j
         set
+            revision = j.revision + 1,
             status = 'cancelled',
             reason = 'upstream',
             hold = null,
@@ -173,7 +175,7 @@ begin
 end
 $$;
 
-comment on function jobstream.resolve_awaits(text []) is
+comment on function jobstream.resolve_awaits(text[]) is
 'Cancels or advances waiting jobs whose upstreams have ended.';
 
 -- Looks at jobs that nobody has looked at yet, at most p_limit; answers how many it took. Waits for nobody: rows and
@@ -185,9 +187,9 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_ids text [];
-    v_upstreams text [];
-    v_blocked text [];
+    v_ids text[];
+    v_upstreams text[];
+    v_blocked text[];
 begin
     v_ids := array(
         select j.id

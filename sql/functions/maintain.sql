@@ -4,7 +4,7 @@
 
 -- Jobs whose worker was lost: back to pending at the first crash, failed for 5 to 30 s (so that suspects part) at the
 -- second, set aside at the third.
-create function jobstream.rescue_jobs(p_ids text [], p_message text)
+create function jobstream.rescue_jobs(p_ids text[], p_message text)
 returns void
 language plpgsql
 set search_path = ''
@@ -33,11 +33,11 @@ begin
 end
 $$;
 
-comment on function jobstream.rescue_jobs(text [], text) is
+comment on function jobstream.rescue_jobs(text[], text) is
 'Takes locked running jobs from a worker that was lost.';
 
 -- Running jobs whose cancel grace is over.
-create function jobstream.end_grace(p_ids text [])
+create function jobstream.end_grace(p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
@@ -54,10 +54,10 @@ begin
 end
 $$;
 
-comment on function jobstream.end_grace(text []) is 'Takes the lease of locked jobs that did not stop when asked.';
+comment on function jobstream.end_grace(text[]) is 'Takes the lease of locked jobs that did not stop when asked.';
 
 -- Jobs past their deadline that do not run.
-create function jobstream.expire_jobs(p_ids text [])
+create function jobstream.expire_jobs(p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
@@ -66,6 +66,7 @@ begin
     delete from jobstream.job_awaits as a where a.job_id = any (p_ids);
     update jobstream.jobs as j
     set
+        revision = j.revision + 1,
         status = 'dlq',
         reason = 'deadline',
         hold = null,
@@ -75,9 +76,9 @@ begin
 end
 $$;
 
-comment on function jobstream.expire_jobs(text []) is 'Sets locked jobs aside whose deadline has passed.';
+comment on function jobstream.expire_jobs(text[]) is 'Sets locked jobs aside whose deadline has passed.';
 
-create function jobstream.do_duty(p_duty text, p_ids text [])
+create function jobstream.do_duty(p_duty text, p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
@@ -106,10 +107,10 @@ begin
 end
 $$;
 
-comment on function jobstream.do_duty(text, text []) is 'One duty of maintenance for some jobs.';
+comment on function jobstream.do_duty(text, text[]) is 'One duty of maintenance for some jobs.';
 
 -- The same, row by row where the batch fails. Followers may be locked by others: 5 s of waiting is a failure too.
-create function jobstream.do_duty_safely(p_duty text, p_ids text [])
+create function jobstream.do_duty_safely(p_duty text, p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
@@ -141,13 +142,13 @@ begin
 end
 $$;
 
-comment on function jobstream.do_duty_safely(text, text []) is
+comment on function jobstream.do_duty_safely(text, text[]) is
 'One duty for some jobs: together, or one by one where that fails.';
 
 -- Notes which workers' advisory locks are gone, and names those gone for 3 s. A lock taken before the server's start says
 -- nothing, nor does a worker that withdrew (backend_pid null).
 create function jobstream.lost_workers()
-returns text []
+returns text[]
 language plpgsql
 set search_path = ''
 as $$
@@ -224,7 +225,7 @@ comment on function jobstream.next_due() is 'When maintain() next has work by th
 
 -- Terminal jobs past their queue's retention, and never before their key is 24 h old.
 create function jobstream.prunable_jobs(p_limit integer)
-returns text []
+returns text[]
 language sql
 volatile
 as $$
@@ -268,7 +269,7 @@ as $$
 declare
     v_now timestamptz := jobstream.clock();
     v_kept_days integer;
-    v_pruned text [];
+    v_pruned text[];
 begin
     update jobstream.settings as s
     set value = extract(epoch from v_now)::text
@@ -302,15 +303,15 @@ returns timestamptz
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'maintain'
 as $$
 declare
     v_batch constant integer := 1000;
     v_now timestamptz := jobstream.clock();
-    v_lost text [];
-    v_ids text [];
+    v_lost text[];
+    v_ids text[];
     v_is_more boolean := false;
 begin
+    perform jobstream.act_as('maintain');
     v_ids := array(
         select j.id from jobstream.jobs as j
         where j.hold = 'time' and j.scheduled_at <= v_now

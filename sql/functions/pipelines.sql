@@ -62,7 +62,6 @@ returns jsonb
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'enqueue'
 set lock_timeout = '2s'
 as $$
 declare
@@ -72,9 +71,10 @@ declare
     v_pipeline jobstream.pipelines;
     v_left jsonb := create_pipeline.steps;
     v_layer jsonb;
-    v_new jobstream.new_job [];
+    v_new jobstream.new_job[];
     v_jobs jsonb := '{}';
 begin
+    perform jobstream.act_as('enqueue');
     if v_fault is not null then
         perform jobstream.refuse('JS400', v_fault, '{"field": "steps"}');
     elsif create_pipeline.name is null or char_length(create_pipeline.name) not between 1 and 256 then
@@ -137,7 +137,7 @@ begin
             );
         end if;
         select jsonb_agg(
-            (l.step - '{key,after}'::text []) || jsonb_build_object(
+            (l.step - '{key,after}'::text[]) || jsonb_build_object(
                 'owner', v_pipeline.owner,
                 'trigger', 'pipeline',
                 'triggered_by', v_pipeline.triggered_by,
@@ -264,17 +264,15 @@ comment on function jobstream.keep_pipelines() is 'Trigger: keeps the rows of pi
 create trigger refresh_pipelines
 after update on jobstream.jobs
 referencing new table as new_rows
-for each statement
-when (coalesce(pg_catalog.current_setting('jobstream.silent', true), '') <> 'on')
-execute function jobstream.keep_pipelines();
+for each statement execute function jobstream.keep_pipelines();
 
 create function jobstream.lock_pipeline_jobs(p_id text)
-returns text []
+returns text[]
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_ids text [] := array(select j.id from jobstream.jobs as j where j.pipeline_id = p_id order by j.id);
+    v_ids text[] := array(select j.id from jobstream.jobs as j where j.pipeline_id = p_id order by j.id);
 begin
     if not exists (
         select from jobstream.pipelines as p where p.id = p_id and jobstream.may_touch(p.owner)
@@ -293,11 +291,11 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'cancel'
 as $$
 declare
-    v_ids text [] := jobstream.lock_pipeline_jobs(cancel_pipeline.id);
+    v_ids text[] := jobstream.lock_pipeline_jobs(cancel_pipeline.id);
 begin
+    perform jobstream.act_as('cancel');
     perform jobstream.cancel_held(array(
         select j.id from jobstream.jobs as j
         where j.id = any (v_ids) and j.status in ('waiting', 'pending', 'failed')
@@ -317,11 +315,11 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'retry'
 as $$
 declare
-    v_ids text [] := jobstream.lock_pipeline_jobs(retry_pipeline.id);
+    v_ids text[] := jobstream.lock_pipeline_jobs(retry_pipeline.id);
 begin
+    perform jobstream.act_as('retry');
     v_ids := array(
         select j.id from jobstream.jobs as j where j.id = any (v_ids) and j.status in ('dlq', 'cancelled') order by j.id
     );

@@ -13,7 +13,6 @@ returns void
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'queue'
 as $$
 declare
     v_fault text := coalesce(
@@ -27,6 +26,7 @@ declare
         end
     );
 begin
+    perform jobstream.act_as('queue');
     if v_fault is not null then
         perform jobstream.refuse('JS400', v_fault, jsonb_build_object('field', split_part(v_fault, ' ', 1)));
     end if;
@@ -53,7 +53,7 @@ begin
 
     if set_queue.key_limit is not null then
         update jobstream.jobs as j
-        set hold = 'settling'
+        set revision = j.revision + 1, hold = 'settling'
         where j.id in (
             select distinct on (k.concurrency_key) k.id
             from jobstream.jobs as k

@@ -14,7 +14,6 @@ returns void
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'schedule'
 as $$
 declare
     v_fault text := coalesce(
@@ -33,6 +32,7 @@ declare
         end
     );
 begin
+    perform jobstream.act_as('schedule');
     if v_fault is not null then
         perform jobstream.refuse('JS400', v_fault, jsonb_build_object('field', split_part(v_fault, ' ', 1)));
     end if;
@@ -103,11 +103,11 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'schedule'
 as $$
 declare
     v_schedule jobstream.schedules;
 begin
+    perform jobstream.act_as('schedule');
     select s.* into v_schedule from jobstream.schedules as s where s.name = run_schedule.name;
     if not found then
         perform jobstream.refuse('JS404', 'no such schedule: ' || coalesce(run_schedule.name, 'null'));
@@ -125,12 +125,12 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'maintain'
 as $$
 declare
     v_schedule jobstream.schedules;
     v_job text;
 begin
+    perform jobstream.act_as('maintain');
     select s.* into v_schedule from jobstream.schedules as s where s.name = fire_schedule.name for update;
     if not found or v_schedule.paused then
         return null;

@@ -27,11 +27,11 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'cancel'
 as $$
 declare
     v_job jobstream.jobs := jobstream.lock_job(cancel.id);
 begin
+    perform jobstream.act_as('cancel');
     if jobstream.is_terminal(v_job.status) then
         return v_job.status;
     elsif v_job.status <> 'running' then
@@ -42,7 +42,7 @@ begin
     end if;
     if not v_job.cancel_requested then
         update jobstream.jobs as j
-        set cancel_requested = true, cancel_requested_at = jobstream.clock()
+        set revision = j.revision + 1, cancel_requested = true, cancel_requested_at = jobstream.clock()
         where j.id = v_job.id;
         if coalesce(current_setting('jobstream.bell', true), '') <> 'off' then
             perform pg_notify('jobstream_cancel', v_job.worker);
@@ -56,7 +56,7 @@ comment on function jobstream.cancel(text, boolean) is
 'Cancels a job; a running one only with force, by asking its worker to stop. Answers the status after.';
 
 -- Cancels locked jobs that do not run.
-create function jobstream.cancel_held(p_ids text [])
+create function jobstream.cancel_held(p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
@@ -64,16 +64,16 @@ as $$
 begin
     delete from jobstream.job_awaits as a where a.job_id = any (p_ids);
     update jobstream.jobs as j
-    set status = 'cancelled', reason = 'requested', hold = null, completed_at = jobstream.clock()
+    set revision = j.revision + 1, status = 'cancelled', reason = 'requested', hold = null, completed_at = jobstream.clock()
     where j.id = any (p_ids);
 end
 $$;
 
-comment on function jobstream.cancel_held(text []) is 'Cancels locked jobs that are waiting, pending or failed.';
+comment on function jobstream.cancel_held(text[]) is 'Cancels locked jobs that are waiting, pending or failed.';
 
 -- Starts locked jobs anew that ended or failed: counters at 0, a deadline that has passed and the result dropped,
 -- history kept. They wait again for upstreams that have not ended.
-create function jobstream.restart_jobs(p_ids text [])
+create function jobstream.restart_jobs(p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
@@ -93,6 +93,7 @@ begin
 
     update jobstream.jobs as j
     set
+        revision = j.revision + 1,
         status = case when not gate.is_shut then 'pending' when j.status = 'failed' then 'failed' else 'waiting' end,
         hold = case when gate.is_shut then 'settling' end,
         trigger = 'retry',
@@ -118,18 +119,18 @@ begin
 end
 $$;
 
-comment on function jobstream.restart_jobs(text []) is 'Starts locked jobs anew that ended or failed.';
+comment on function jobstream.restart_jobs(text[]) is 'Starts locked jobs anew that ended or failed.';
 
 create function jobstream.retry(id text)
 returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'retry'
 as $$
 declare
     v_job jobstream.jobs := jobstream.lock_job(retry.id);
 begin
+    perform jobstream.act_as('retry');
     if v_job.status not in ('done', 'dlq', 'cancelled', 'failed') then
         perform jobstream.refuse('JS409', 'only a job that ended or failed can be retried; it is ' || v_job.status);
     end if;
@@ -146,11 +147,11 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'run_now'
 as $$
 declare
     v_job jobstream.jobs := jobstream.lock_job(run_now.id);
 begin
+    perform jobstream.act_as('run_now');
     if v_job.status = 'pending' then
         return v_job.status;
     elsif v_job.status not in ('waiting', 'failed') then
@@ -168,11 +169,11 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'reschedule'
 as $$
 declare
     v_job jobstream.jobs;
 begin
+    perform jobstream.act_as('reschedule');
     if reschedule.at is null or reschedule.at in ('infinity', '-infinity') then
         perform jobstream.refuse('JS400', 'at must be a time', '{"field": "at"}');
     end if;
@@ -207,7 +208,7 @@ declare
     end;
 begin
     update jobstream.jobs as j
-    set scheduled_at = p_at, status = v_status, hold = case when v_status <> 'pending' then v_hold end
+    set revision = j.revision + 1, scheduled_at = p_at, status = v_status, hold = case when v_status <> 'pending' then v_hold end
     where j.id = p_job.id;
     return v_status;
 end

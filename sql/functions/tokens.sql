@@ -2,7 +2,7 @@
 -- hash is needed. Looking one up is a read by primary key; the comparison is of hashes.
 
 create function jobstream.create_token(
-    principal text, scopes text [], expires_at timestamptz default null, queues text [] default null
+    principal text, scopes text[], expires_at timestamptz default null, queues text[] default null
 )
 returns text
 language plpgsql
@@ -33,7 +33,7 @@ begin
 end
 $$;
 
-comment on function jobstream.create_token(text, text [], timestamptz, text []) is
+comment on function jobstream.create_token(text, text[], timestamptz, text[]) is
 'Makes a token and shows it, this once. Scopes: read, write, work, operate, admin.';
 
 create function jobstream.revoke_token(id text)
@@ -55,7 +55,7 @@ $$;
 comment on function jobstream.revoke_token(text) is 'From now on the token counts no more. JS404.';
 
 create function jobstream.authenticate(token text)
-returns table (id text, principal text, scopes text [], queues text [], expires_at timestamptz)
+returns table (id text, principal text, scopes text[], queues text[], expires_at timestamptz)
 language plpgsql
 security definer
 set search_path = ''
@@ -129,7 +129,7 @@ $$;
 comment on function jobstream.stream_epoch() is
 'What cursors are good for: this cluster, its timeline, and the stored epoch.';
 
-create function jobstream.keep_snapshots(names text [], snapshots text [])
+create function jobstream.keep_snapshots(names text[], snapshots text[])
 returns void
 language sql
 security definer
@@ -141,5 +141,5 @@ as $$
     on conflict (name) do update set created_at = jobstream.clock()
 $$;
 
-comment on function jobstream.keep_snapshots(text [], text []) is
+comment on function jobstream.keep_snapshots(text[], text[]) is
 'Keeps snapshots that are too long for a cursor''s token.';

@@ -14,6 +14,7 @@ declare
 begin
     update jobstream.jobs as j
     set
+        revision = j.revision + 1,
         status = p_status,
         reason = p_reason,
         scheduled_at = coalesce(p_due, j.scheduled_at),
@@ -43,12 +44,12 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'work'
 as $$
 declare
     v_fault text := jobstream.json_fault(complete.result);
     v_job jobstream.jobs;
 begin
+    perform jobstream.act_as('work');
     if v_fault is not null then
         perform jobstream.refuse('JS400', 'result ' || v_fault, '{"field": "result"}');
     elsif complete.cost_usd < 0 or complete.cost_usd = 'NaN' then
@@ -61,6 +62,7 @@ begin
     end if;
     update jobstream.jobs as j
     set
+        revision = j.revision + 1,
         status = 'done',
         completed_at = jobstream.clock(),
         worker = null,
@@ -82,19 +84,19 @@ comment on function jobstream.complete(text, integer, jsonb, numeric) is
 -- Completes many; never raises for one of them: lost says which attempts no longer ran. A result over 1 MiB sets its own
 -- job aside (dlq, unstorable_result). Rows are locked in ascending id in one statement and written in the next, whose
 -- snapshot sees what was locked; results travel in one object, so that no join of jobs to an array is needed.
-create function jobstream.complete_many(ids text [], attempts integer [], results jsonb [] default null)
+create function jobstream.complete_many(ids text[], attempts integer[], results jsonb[] default null)
 returns table (id text, status text, lost boolean)
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'work'
 as $$
 declare
     v_now timestamptz := jobstream.clock();
-    v_places tid [];
+    v_places tid[];
     v_results jsonb;
-    v_too_long text [];
+    v_too_long text[];
 begin
+    perform jobstream.act_as('work');
     if cardinality(ids) <> cardinality(attempts) or cardinality(ids) <> coalesce(cardinality(results), cardinality(ids))
     then
         perform jobstream.refuse('JS400', 'ids, attempts and results must be of one length');
@@ -130,6 +132,7 @@ begin
     );
     update jobstream.jobs as j
     set
+        revision = j.revision + 1,
         status = 'done',
         completed_at = v_now,
         worker = null,
@@ -164,7 +167,7 @@ begin
 end
 $$;
 
-comment on function jobstream.complete_many(text [], integer [], jsonb []) is
+comment on function jobstream.complete_many(text[], integer[], jsonb[]) is
 'Ends many attempts well, in one statement; lost: that attempt no longer ran.';
 
 create function jobstream.fail(
@@ -174,13 +177,13 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'work'
 as $$
 declare
     v_job jobstream.jobs;
     v_error jsonb;
     v_due timestamptz;
 begin
+    perform jobstream.act_as('work');
     perform jobstream.lock_jobs(array[fail.id]);
     v_job := jobstream.lock_attempt(fail.id, fail.attempt, 'fail');
     if v_job.id is null then
@@ -210,11 +213,11 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'work'
 as $$
 declare
     v_job jobstream.jobs;
 begin
+    perform jobstream.act_as('work');
     perform jobstream.lock_jobs(array[reject_result.id]);
     v_job := jobstream.lock_attempt(reject_result.id, reject_result.attempt, 'reject');
     if v_job.id is null then
@@ -237,11 +240,11 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'work'
 as $$
 declare
     v_job jobstream.jobs;
 begin
+    perform jobstream.act_as('work');
     if release.delay is null or release.delay > interval '100 years' then
         perform jobstream.refuse('JS400', 'delay must be at most 100 years', '{"field": "delay"}');
     end if;
@@ -265,18 +268,17 @@ comment on function jobstream.release(text, integer, interval) is
 
 -- Renews many leases; rows that somebody has locked are left for the next time. An expired lease that nobody has rescued
 -- is renewed too.
-create function jobstream.heartbeat(ids text [], attempts integer [], lease interval default '30 s')
+create function jobstream.heartbeat(ids text[], attempts integer[], lease interval default '30 s')
 returns table (id text, lost boolean, cancel_requested boolean)
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'work'
-set jobstream.silent = 'on'
 as $$
 declare
     v_until timestamptz := jobstream.clock() + heartbeat.lease;
-    v_places tid [];
+    v_places tid[];
 begin
+    perform jobstream.act_as('work');
     if cardinality(ids) <> cardinality(attempts) then
         perform jobstream.refuse('JS400', 'ids and attempts must be of one length');
     elsif heartbeat.lease is null or heartbeat.lease < interval '1 s' or heartbeat.lease > interval '1 day' then
@@ -299,7 +301,9 @@ begin
         ) as locked
         where locked.status_now = 'running'
     );
-    update jobstream.jobs as j set lease_until = v_until where j.ctid = any (array(select p.place from unnest(v_places) as p (place)));
+    update jobstream.jobs as j
+    set lease_until = v_until, revision = j.revision + 1
+    where j.ctid = any (array(select p.place from unnest(v_places) as p (place)));
 
     return query
     select
@@ -317,7 +321,7 @@ begin
 end
 $$;
 
-comment on function jobstream.heartbeat(text [], integer [], interval) is
+comment on function jobstream.heartbeat(text[], integer[], interval) is
 'Renews the leases of running attempts; says which are lost and which should stop.';
 
 create function jobstream.report_progress(
@@ -328,12 +332,12 @@ returns boolean
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'work'
 as $$
 declare
     v_job jobstream.jobs;
     v_elapsed numeric;
 begin
+    perform jobstream.act_as('work');
     if report_progress.current is null or report_progress.current < 0
         or report_progress.current in ('NaN', 'Infinity')
     then
@@ -349,6 +353,7 @@ begin
     v_elapsed := extract(epoch from jobstream.clock() - v_job.started_at);
     update jobstream.jobs as j
     set
+        revision = j.revision + 1,
         cost_usd = coalesce(report_progress.cost_usd, j.cost_usd),
         progress = jsonb_build_object(
             'current', report_progress.current,
@@ -399,9 +404,9 @@ returns void
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'work'
 as $$
 begin
+    perform jobstream.act_as('work');
     if log.message is null or octet_length(log.message) > 8192 then
         perform jobstream.refuse('JS400', 'message must be at most 8 KiB', '{"field": "message"}');
     elsif log.level is null or log.level not in ('debug', 'info', 'warning', 'error', 'critical') then
@@ -423,9 +428,9 @@ returns void
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'work'
 as $$
 begin
+    perform jobstream.act_as('work');
     if emit.type is null or emit.type !~ '^[a-z][a-z0-9_.-]{0,63}$' or emit.type in (
         'status', 'progress', 'log', 'updated', 'deleted', 'pipeline', 'hello', 'heartbeat', 'reset', 'end',
         'overloaded', 'summary', 'message', 'open', 'error'

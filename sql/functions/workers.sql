@@ -3,7 +3,7 @@
 -- worker that loses the session withdraws at once (detach_worker): then only leases count.
 
 create function jobstream.register_worker(
-    name text, host text, pid integer, version text, queues text [], kinds text [], concurrency integer
+    name text, host text, pid integer, version text, queues text[], kinds text[], concurrency integer
 )
 returns integer
 language sql
@@ -27,7 +27,7 @@ as $$
     returning w.number
 $$;
 
-comment on function jobstream.register_worker(text, text, integer, text, text [], text [], integer) is
+comment on function jobstream.register_worker(text, text, integer, text, text[], text[], integer) is
 'Makes or renews a worker''s row; answers the number of its advisory lock.';
 
 create function jobstream.attach_worker(name text)

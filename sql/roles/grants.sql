@@ -6,7 +6,7 @@ grant execute on function
 jobstream.clock(),
 jobstream.explain_job(text),
 jobstream.stream_epoch(),
-jobstream.keep_snapshots(text [], text [])
+jobstream.keep_snapshots(text[], text[])
 to jobstream_read, jobstream_produce, jobstream_work, jobstream_operate;
 
 -- jobstream_read: everything but secrets.
@@ -53,7 +53,7 @@ jobstream.id_tail(),
 jobstream.base32_digit(bigint, integer),
 jobstream.enqueue(
     text, jsonb, text, integer, timestamptz, interval, timestamptz, text, integer, jsonb, integer, jsonb, text,
-    text [], text, text, text, text, text, text, text, text, text
+    text[], text, text, text, text, text, text, text, text, text
 ),
 jobstream.enqueue_many(jsonb),
 jobstream.create_pipeline(text, jsonb, text, text, text),
@@ -63,17 +63,17 @@ to jobstream_produce, jobstream_work;
 
 -- jobstream_work: leases and what a worker says of them; any worker may keep maintenance going.
 grant execute on function
-jobstream.claim(text [], integer, text, interval, jsonb),
-jobstream.heartbeat(text [], integer [], interval),
+jobstream.claim(text[], integer, text, interval, jsonb),
+jobstream.heartbeat(text[], integer[], interval),
 jobstream.complete(text, integer, jsonb, numeric),
-jobstream.complete_many(text [], integer [], jsonb []),
+jobstream.complete_many(text[], integer[], jsonb[]),
 jobstream.fail(text, integer, jsonb, boolean, timestamptz),
 jobstream.reject_result(text, integer, text),
 jobstream.release(text, integer, interval),
 jobstream.report_progress(text, integer, numeric, numeric, text, numeric),
 jobstream.log(text, integer, text, text),
 jobstream.emit(text, integer, text, jsonb),
-jobstream.register_worker(text, text, integer, text, text [], text [], integer),
+jobstream.register_worker(text, text, integer, text, text[], text[], integer),
 jobstream.attach_worker(text),
 jobstream.detach_worker(text),
 jobstream.touch_worker(text, integer, real, bigint),
@@ -84,7 +84,14 @@ jobstream.maintain()
 to jobstream_work;
 
 -- jobstream_operate: all of the above, and plain UPDATE and DELETE on jobs, checked by triggers.
-grant update, delete on jobstream.jobs to jobstream_operate;
+grant update (
+    id, queue, kind, priority, status, reason, attempt, failures, crashes, max_attempts, scheduled_at, deadline,
+    created_at, started_at, completed_at, lease_until, worker, cancel_requested, owner, idempotency_key,
+    concurrency_key, unique_key, await_jobs, await_for, timeout_seconds, backoff, labels, args, progress, result,
+    last_error, errors, trigger, triggered_by, parent_job, pipeline_id, pipeline_step, cron_expr, cost_usd, class,
+    mode, scope
+) on jobstream.jobs to jobstream_operate;
+grant delete on jobstream.jobs to jobstream_operate;
 grant execute on function
 jobstream.retry(text),
 jobstream.run_now(text),

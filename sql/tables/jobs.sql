@@ -23,7 +23,7 @@ create table jobstream.jobs (
     idempotency_key text collate "C",
     concurrency_key text collate "C",
     unique_key text collate "C",
-    await_jobs text [],
+    await_jobs text[],
     await_for text not null default 'done',
     timeout_seconds integer,
     backoff jsonb,
@@ -51,6 +51,7 @@ create table jobstream.jobs (
     ended_verb text,
     traceparent text,
     error_count integer not null default 0,
+    revision bigint not null default 0,
     constraint jobs_pkey primary key (id),
     constraint jobs_idempotency_key unique (owner, idempotency_key),
     constraint jobs_status_known check (
@@ -178,5 +179,7 @@ comment on column jobstream.jobs.unique_for is 'pending or active: how long uniq
 comment on column jobstream.jobs.fingerprint is 'SHA-256 of the request, kept beside the idempotency key.';
 comment on column jobstream.jobs.ended_attempt is 'The attempt that ended last.';
 comment on column jobstream.jobs.ended_verb is 'What ended it: complete, fail, release, rescue, cancel, update.';
+comment on column jobstream.jobs.revision is
+'Counts changes. Every verb raises it: an UPDATE that does not is plain SQL, and is checked and completed.';
 comment on column jobstream.jobs.error_count is 'How many errors there were; errors keeps the last 20.';
 comment on column jobstream.jobs.traceparent is 'W3C trace context of the request.';

@@ -5,7 +5,7 @@ create table jobstream.pipelines (
     status text collate "C" not null default 'waiting',
     step integer not null default 0,
     total_steps integer not null,
-    current_steps text [] not null default '{}',
+    current_steps text[] not null default '{}',
     failed_step text,
     idempotency_key text collate "C",
     fingerprint bytea,

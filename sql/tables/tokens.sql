@@ -1,8 +1,8 @@
 create table jobstream.tokens (
     id text collate "C" primary key default jobstream.new_id(),
     principal text not null,
-    scopes text [] not null,
-    queues text [],
+    scopes text[] not null,
+    queues text[],
     created_at timestamptz not null default jobstream.clock(),
     expires_at timestamptz,
     last_used_at timestamptz,

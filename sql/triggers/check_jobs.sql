@@ -1,5 +1,6 @@
 -- Plain UPDATEs and DELETEs of people and programs: checked, and what they left open is filled in. The verbs write
--- whole rows and are not looked at here (their changes of status are checked by record_updates).
+-- whole rows and are not looked at here (their changes of status are checked by record_updates): they raise revision,
+-- which plain SQL does not know of.
 create function jobstream.check_update()
 returns trigger
 language plpgsql
@@ -10,6 +11,8 @@ declare
     v_now timestamptz := jobstream.clock();
     v_gated boolean;
 begin
+    perform jobstream.act_as('');
+    new.revision := old.revision + 1;
     if (new.id, new.owner, new.created_at, new.attempt, new.idempotency_key)
         is distinct from (old.id, old.owner, old.created_at, old.attempt, old.idempotency_key)
     then
@@ -92,30 +95,28 @@ $$;
 comment on function jobstream.check_update() is
 'Trigger: a plain UPDATE of a job is checked, and completed.';
 
-create function jobstream.check_delete()
+create function jobstream.refuse_delete()
 returns trigger
 language plpgsql
 security definer
 set search_path = ''
 as $$
 begin
-    if not jobstream.is_terminal(old.status) then
-        perform jobstream.refuse('JS409', 'a job that is ' || old.status || ' cannot be deleted: ' || old.id);
-    end if;
-    return old;
+    perform jobstream.refuse('JS409', 'a job that is ' || old.status || ' cannot be deleted: ' || old.id);
+    return null;
 end
 $$;
 
-comment on function jobstream.check_delete() is 'Trigger: only ended jobs can be deleted.';
+comment on function jobstream.refuse_delete() is 'Trigger: only ended jobs can be deleted.';
 
 create trigger check_update
 before update on jobstream.jobs
 for each row
-when (coalesce(pg_catalog.current_setting('jobstream.verb', true), '') = '')
+when (new.revision = old.revision)
 execute function jobstream.check_update();
 
-create trigger check_delete
+create trigger refuse_delete
 before delete on jobstream.jobs
 for each row
-when (coalesce(pg_catalog.current_setting('jobstream.verb', true), '') <> 'maintain')
-execute function jobstream.check_delete();
+when (old.status not in ('done', 'dlq', 'cancelled'))
+execute function jobstream.refuse_delete();

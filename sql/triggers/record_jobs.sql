@@ -141,7 +141,7 @@ begin
         or (n.progress is distinct from o.progress and n.progress is not null);
 
     -- The verbs of workers and of maintenance change none of these; args may be long and is not looked at for them.
-    if jobstream.verb() not in ('work', 'follow', 'maintain') then
+    if jobstream.verb() not in ('work', 'maintain') then
         insert into jobstream.job_events (
             job_id, type, status, attempt, queue, kind, owner, pipeline_id, labels, by, data
         )
@@ -213,13 +213,10 @@ after insert on jobstream.jobs
 referencing new table as new_rows
 for each statement execute function jobstream.record_inserts();
 
--- A heartbeat changes nothing that anybody would want to see.
 create trigger record_updates
 after update on jobstream.jobs
 referencing old table as old_rows new table as new_rows
-for each statement
-when (coalesce(pg_catalog.current_setting('jobstream.silent', true), '') <> 'on')
-execute function jobstream.record_updates();
+for each statement execute function jobstream.record_updates();
 
 create trigger record_deletes
 after delete on jobstream.jobs

@@ -6,10 +6,9 @@ returns trigger
 language plpgsql
 security definer
 set search_path = ''
-set jobstream.verb = 'follow'
 as $$
 declare
-    v_followers text [];
+    v_followers text[];
     v_key record;
 begin
     if exists (select from jobstream.job_awaits) then
@@ -27,7 +26,7 @@ begin
             cross join lateral (select from jobstream.jobs as j where j.id = ordered.id for update) as locked;
             if pg_trigger_depth() > 12 then
                 update jobstream.jobs as j
-                set hold = 'settling'
+                set revision = j.revision + 1, hold = 'settling'
                 where j.id = any (v_followers) and j.status = 'waiting';
             else
                 perform jobstream.resolve_awaits(v_followers);
@@ -54,6 +53,4 @@ comment on function jobstream.release_followers() is
 create trigger release_followers
 after update on jobstream.jobs
 referencing new table as new_rows
-for each statement
-when (coalesce(pg_catalog.current_setting('jobstream.silent', true), '') <> 'on')
-execute function jobstream.release_followers();
+for each statement execute function jobstream.release_followers();
