@@ -152,7 +152,7 @@ class NamedCursor(Struct, frozen=True):
 class Tokens(Struct, frozen=True):
     """How to write the tokens of one batch: a prefix for those inside of it, and the one at its end.
 
-    `keep` are the snapshots, by name, that must be stored before any of these tokens is handed out.
+    `keep` are the snapshots, code by name, that must be stored before any of these tokens is handed out.
     """
 
     inside: str
@@ -169,17 +169,17 @@ def batch_tokens(epoch: str, seen: Snapshot, upto: Snapshot) -> Tokens:
     keep: dict[str, str] = {}
     inside = f"g1.{epoch}.{seen.code}.{upto.code}."
     if len(inside) + len(str(MAX_EVENT_ID)) > MAX_TOKEN_BYTES:
-        keep = {seen.name: seen.text(), upto.name: upto.text()}
+        keep = {seen.name: seen.code, upto.name: upto.code}
         inside = f"g1.{epoch}.n.{seen.name}.{upto.name}."
     end = f"g1.{epoch}.{upto.code}"
     if len(end) > MAX_TOKEN_BYTES:
-        keep[upto.name] = upto.text()
+        keep[upto.name] = upto.code
         end = f"g1.{epoch}.n.{upto.name}"
     return Tokens(inside, end, keep)
 
 
 def format_cursor(cursor: Cursor) -> tuple[str, dict[str, str]]:
-    """The token of a cursor, and the snapshots (text by name) that must be kept before it is handed out."""
+    """The token of a cursor, and the snapshots (code by name) that must be kept before it is handed out."""
     if cursor.upto is not None:
         tokens = batch_tokens(cursor.epoch, cursor.seen, cursor.upto)
         return tokens.at(cursor.after), {
@@ -190,7 +190,7 @@ def format_cursor(cursor: Cursor) -> tuple[str, dict[str, str]]:
     token = f"g1.{cursor.epoch}.{cursor.seen.code}"
     if len(token) <= MAX_TOKEN_BYTES:
         return token, {}
-    return f"g1.{cursor.epoch}.n.{cursor.seen.name}", {cursor.seen.name: cursor.seen.text()}
+    return f"g1.{cursor.epoch}.n.{cursor.seen.name}", {cursor.seen.name: cursor.seen.code}
 
 
 def parse_cursor(token: str) -> Cursor | NamedCursor:

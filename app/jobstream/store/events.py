@@ -3,12 +3,40 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
+import asyncpg
 from msgspec import Struct
 
-from jobstream.domain.cursor import Cursor, Horizon, Snapshot, Tokens
-from jobstream.domain.event import StoredEvent
+from jobstream.domain.cursor import (
+    BEGINNING,
+    MAX_EVENT_ID,
+    BadToken,
+    Cursor,
+    Horizon,
+    NamedCursor,
+    Snapshot,
+    Tokens,
+    batch_tokens,
+    format_cursor,
+    parse_cursor,
+)
+from jobstream.domain.event import Event, StoredEvent
+from jobstream.store.event_rows import EVENT_COLUMNS, event_from_row, stored_event
 from jobstream.store.pool import Connection, Database
+from jobstream.store.snapshots import fetch_snapshots, keep_snapshots
+from jobstream.store.steps import (
+    EVERY_EVENT,
+    LOWEST_ID,
+    STEP_BY_ARMS,
+    STEP_BY_WALK,
+    WALK_WINDOW,
+    EventFilter,
+    filter_arguments,
+    snapshot_arguments,
+)
+
+__all__ = ["EVERY_EVENT", "Batch", "EventFilter", "EventStore", "Position", "Reset", "ResetReason"]
 
 
 class ResetReason(StrEnum):
@@ -53,6 +81,45 @@ class Position(Struct, frozen=True):
         return Cursor(self.epoch, self.snapshot)
 
 
+_JOB_EVENTS: Final = f"""
+select {EVENT_COLUMNS}
+from jobstream.job_events as e
+where e.job_id = $1::text and e.id > $2::bigint
+order by e.id
+limit $3::integer
+"""
+_HAS_JOB_EVENT: Final = """
+select exists (select from jobstream.job_events as e where e.job_id = $1::text and e.id = $2::bigint)
+"""
+_LAST_JOB_EVENT: Final = """
+select coalesce(max(e.id), 0)
+from jobstream.job_events as e
+where e.job_id = $1::text
+    and ($2::bigint is null or e.id < $2::bigint)
+    and ($3::timestamptz is null or e.at < $3::timestamptz)
+"""
+_JOB_POSITION: Final = """
+select coalesce(max(e.id), 0)
+from jobstream.job_events as e
+where e.job_id = $1::text
+    and (
+        pg_visible_in_snapshot(e.xid, $2::text::pg_snapshot)
+        or (e.id <= $3::bigint and pg_visible_in_snapshot(e.xid, $4::text::pg_snapshot))
+    )
+"""
+_POSITION: Final = """
+select
+    jobstream.stream_epoch() as epoch,
+    pg_current_snapshot()::text as snapshot,
+    h.max_xid::text as max_xid,
+    h.max_id
+from jobstream.event_horizon as h
+"""
+_FIRST_SINCE: Final = """
+select e.id from jobstream.job_events as e where e.at >= $1::timestamptz order by e.id limit 1
+"""
+
+
 class EventStore:
     """Steps through events. Holds no position of its own."""
 
@@ -64,19 +131,56 @@ class EventStore:
         self, job_id: str, *, after: int = 0, limit: int = 1_000, connection: Connection | None = None
     ) -> list[StoredEvent]:
         """A job's events with an id above `after`, in order. An unknown job has none."""
-        raise NotImplementedError
+        rows = await self._db.fetch(_JOB_EVENTS, job_id, after, limit, connection=connection)
+        return [stored_event(row) for row in rows]
+
+    async def read_job_events(
+        self, job_id: str, *, after: int = 0, limit: int = 1_000, connection: Connection | None = None
+    ) -> list[Event]:
+        """As `job_events`, as values for Python code."""
+        rows = await self._db.fetch(_JOB_EVENTS, job_id, after, limit, connection=connection)
+        return [event_from_row(row) for row in rows]
 
     async def has_job_event(self, job_id: str, event_id: int) -> bool:
         """Whether that id is an event of that job."""
-        raise NotImplementedError
+        return bool(await self._db.fetchval(_HAS_JOB_EVENT, job_id, event_id))
+
+    async def last_job_event_id(
+        self, job_id: str, *, before_id: int | None = None, before: datetime | None = None
+    ) -> int:
+        """The job's largest event id, below `before_id` and earlier than `before` if those are given; 0 for none."""
+        return int(await self._db.fetchval(_LAST_JOB_EVENT, job_id, before_id, before))
+
+    async def job_position(self, job_id: str, cursor: Cursor) -> int:
+        """The job's largest event id that the cursor has passed, 0 for none.
+
+        For one job the passed events are a prefix: its ids rise in the order of commits.
+        """
+        upto = cursor.upto or cursor.seen
+        return int(
+            await self._db.fetchval(_JOB_POSITION, job_id, cursor.seen.text(), cursor.after, upto.text())
+        )
 
     async def position(self) -> Position:
         """Epoch, snapshot and pruning horizon of this moment."""
-        raise NotImplementedError
+        row = await self._db.fetchrow(_POSITION)
+        assert row is not None, "event_horizon has one row"
+        return Position(
+            row["epoch"], Snapshot.parse(row["snapshot"]), Horizon(int(row["max_xid"]), row["max_id"])
+        )
 
     async def resolve(self, token: str) -> Cursor | Reset:
         """The cursor of a client's token, checked against epoch, horizon and what is visible now."""
-        raise NotImplementedError
+        try:
+            parsed = parse_cursor(token)
+        except BadToken:
+            return Reset(ResetReason.UNKNOWN, (await self.position()).cursor)
+        cursor = await self._fetched(parsed)
+        now = await self.position()
+        reason = _fault(cursor, now) if parsed.epoch == now.epoch else ResetReason.EPOCH
+        if cursor is None or reason is not None:
+            return Reset(reason or ResetReason.PRUNED, now.cursor)
+        return cursor
 
     async def step(
         self,
@@ -85,48 +189,122 @@ class EventStore:
         limit: int = 5_000,
         max_bytes: int = 4 << 20,
         upto: Snapshot | None = None,
-        filter: "EventFilter | None" = None,
-    ) -> Batch:
-        """The next events after a cursor, at most so many rows or bytes.
+        filter: EventFilter = EVERY_EVENT,
+    ) -> Batch | Reset:
+        """The next events after a cursor, at most so many rows or bytes (but at least one row, whatever its size).
 
         Without `upto` the batch reaches to what is visible now; with it to that snapshot, for a client that catches
         up to where the hub stands. A cursor inside a batch first finishes that one. `filter` leaves out what does
-        not match; the position moves on just the same.
+        not match; the position moves on just the same. Reset where the epoch is another one.
         """
-        raise NotImplementedError
+        if upto is not None and cursor.upto is None and not upto.covers(cursor.seen):
+            return await self._nothing(cursor)
+        rows, target = await self._rows(cursor, cursor.upto or upto, [limit + 1, max_bytes], filter)
+        first = rows[0]
+        if first["epoch"] != cursor.epoch:
+            return Reset(ResetReason.EPOCH, Cursor(first["epoch"], Snapshot.parse(first["snapshot"])))
+        return await self._batch(cursor, target, rows)
 
     async def token(self, cursor: Cursor) -> str:
         """The cursor's token, after storing what it names."""
-        raise NotImplementedError
+        token, keep = format_cursor(cursor)
+        await keep_snapshots(self._db, keep)
+        return token
 
     async def start_at(self, since: datetime) -> Cursor:
-        """The cursor before the first event at or after that moment."""
-        raise NotImplementedError
+        """The cursor before the first event at or after that moment.
+
+        It passes by no such event; some that are a little older may follow it, where clocks and ids disagree.
+        """
+        first: int | None = await self._db.fetchval(_FIRST_SINCE, since)
+        now = await self.position()
+        if first is None:
+            return now.cursor
+        return Cursor(now.epoch, BEGINNING, now.snapshot, max(first - 1, now.horizon.max_id))
 
     async def start_after_id(self, event_id: int) -> Cursor:
         """The cursor for a plain id on a stream of many jobs: what is visible now above it, then on. Inexact."""
-        raise NotImplementedError
+        now = await self.position()
+        return Cursor(now.epoch, BEGINNING, now.snapshot, event_id)
 
     async def start_earliest(self) -> Cursor:
         """The cursor before the oldest event that is kept."""
-        raise NotImplementedError
+        now = await self.position()
+        return Cursor(now.epoch, BEGINNING, now.snapshot, now.horizon.max_id)
 
-    async def prune_snapshots(self) -> int:
-        """Drops stored snapshots that are older than events are kept; how many."""
-        raise NotImplementedError
+    async def _nothing(self, cursor: Cursor) -> Batch:
+        """The step of a client that is further than where it was to catch up to."""
+        tokens = batch_tokens(cursor.epoch, cursor.seen, cursor.seen)
+        return Batch([], cursor, await self.token(cursor), tokens, False)
+
+    async def _fetched(self, parsed: Cursor | NamedCursor) -> Cursor | None:
+        if isinstance(parsed, Cursor):
+            return parsed
+        names = {parsed.seen, parsed.upto or parsed.seen}
+        return parsed.resolved(await fetch_snapshots(self._db, names))
+
+    async def _rows(
+        self, cursor: Cursor, target: Snapshot | None, bounds: list[int], filter: EventFilter
+    ) -> tuple[Sequence[asyncpg.Record], Snapshot]:
+        """The rows of a step and the snapshot that its batch reaches to."""
+        limit = bounds[0]
+        if cursor.upto is not None:
+            rows = await self._walk(cursor, cursor.upto, cursor.after + WALK_WINDOW, bounds, filter)
+            if rows[0]["found"] >= limit:
+                return rows, cursor.upto
+        rows = await self._db.fetch(
+            STEP_BY_ARMS,
+            *snapshot_arguments(cursor.seen),
+            cursor.after,
+            *bounds,
+            target.text() if target else None,
+            *filter_arguments(filter),
+        )
+        reached = target or Snapshot.parse(rows[0]["snapshot"])
+        if rows[0]["found"] < limit:
+            return rows, reached
+        if cursor.upto is None:
+            lowest = await self._db.fetchval(LOWEST_ID, *snapshot_arguments(cursor.seen))
+            cursor = Cursor(cursor.epoch, cursor.seen, reached, (lowest or 1) - 1)
+        return await self._walk(cursor, reached, MAX_EVENT_ID, bounds, filter), reached
+
+    async def _walk(
+        self, cursor: Cursor, target: Snapshot, last: int, bounds: list[int], filter: EventFilter
+    ) -> Sequence[asyncpg.Record]:
+        return await self._db.fetch(
+            STEP_BY_WALK,
+            *snapshot_arguments(cursor.seen),
+            cursor.after,
+            *bounds,
+            target.text(),
+            *filter_arguments(filter),
+            last,
+        )
+
+    async def _batch(self, cursor: Cursor, target: Snapshot, rows: Sequence[asyncpg.Record]) -> Batch:
+        first = rows[0]
+        tokens = batch_tokens(cursor.epoch, cursor.seen, target)
+        if first["more"]:
+            after = Cursor(cursor.epoch, cursor.seen, target, first["last"])
+        elif tokens.keep and first["found"] == 0 and cursor.upto is None:
+            # Nothing came: the old position says the same, and its snapshot is kept already.
+            token, _ = format_cursor(cursor)
+            return Batch([], cursor, token, tokens, False)
+        else:
+            after = Cursor(cursor.epoch, target)
+        await keep_snapshots(self._db, tokens.keep)
+        events = [stored_event(row) for row in rows if row["id"] is not None]
+        token = tokens.at(first["last"]) if first["more"] else tokens.end
+        return Batch(events, after, token, tokens, first["more"])
 
 
-class EventFilter(Struct, frozen=True, kw_only=True):
-    """Which events of a stream are meant: several values of one name mean or, different names and."""
-
-    queue: tuple[str, ...] = ()
-    kind: tuple[str, ...] = ()
-    type: tuple[str, ...] = ()
-    status: tuple[str, ...] = ()
-    job_id: tuple[str, ...] = ()
-    pipeline_id: tuple[str, ...] = ()
-    label: tuple[tuple[str, str], ...] = ()
-    owner: tuple[str, ...] = ()
-
-
-Events = Sequence[StoredEvent]
+def _fault(cursor: Cursor | None, now: Position) -> ResetReason | None:
+    """What keeps a cursor of this epoch from being continued; None for nothing."""
+    if cursor is None:
+        return ResetReason.PRUNED
+    last = cursor.upto or cursor.seen
+    if not now.snapshot.covers(last) or not last.covers(cursor.seen):
+        return ResetReason.UNKNOWN
+    if cursor.behind(now.horizon, now.snapshot):
+        return ResetReason.PRUNED
+    return None

@@ -7,7 +7,7 @@ from jobstream.store.pool import Database
 
 
 async def keep_snapshots(db: Database, snapshots: dict[str, str]) -> None:
-    """Keeps them (text by name). To be done before a token that names one is handed out."""
+    """Keeps them (code by name). To be done before a token that names one is handed out."""
     if snapshots:
         await db.fetch(
             "select jobstream.keep_snapshots($1::text[], $2::text[])",
@@ -22,7 +22,7 @@ async def fetch_snapshots(db: Database, names: Iterable[str]) -> dict[str, Snaps
         "select s.name, s.snapshot from jobstream.stream_snapshots as s where s.name = any ($1::text[])",
         list(names),
     )
-    return {row["name"]: Snapshot.parse(row["snapshot"]) for row in rows}
+    return {row["name"]: Snapshot.decode(row["snapshot"]) for row in rows}
 
 
 async def token_of(db: Database, epoch: str, snapshot: str) -> str:

@@ -66,7 +66,7 @@ def test_a_token_stands_for_its_cursor(snapshot: Snapshot, after: int) -> None:
         found = parse_cursor(token)
         if keep:
             assert isinstance(found, NamedCursor)
-            kept = {name: Snapshot.parse(text) for name, text in keep.items()}
+            kept = {name: Snapshot.decode(code) for name, code in keep.items()}
             assert found.resolved(kept) == cursor
             assert found.resolved({}) is None
         else:
@@ -81,7 +81,7 @@ def test_tokens_keep_their_bound_however_many_transactions_run(writers: int) -> 
     tokens = batch_tokens("Ab3-_xYz", seen, upto)
     assert len(tokens.at(MAX_EVENT_ID)) <= MAX_TOKEN_BYTES
     assert len(tokens.end) <= MAX_TOKEN_BYTES
-    kept = {name: Snapshot.parse(text) for name, text in tokens.keep.items()}
+    kept = {name: Snapshot.decode(code) for name, code in tokens.keep.items()}
     for token, cursor in (
         (tokens.at(77), Cursor("Ab3-_xYz", seen, upto, 77)),
         (tokens.end, Cursor("Ab3-_xYz", upto)),
