@@ -304,7 +304,7 @@ async def test_a_token_behind_what_was_pruned_is_a_reset(
 async def test_a_token_whose_snapshot_is_gone_is_a_reset(
     events: EventStore, conn: Connection, connect: Connect
 ) -> None:
-    token = await token_under_writers(events, connect, conn, 64)
+    token = await token_under_writers(events, connect, conn, 100)
     assert isinstance(await events.resolve(token), Cursor)
     await conn.execute("delete from jobstream.stream_snapshots")
     reset = await events.resolve(token)
