@@ -47,7 +47,8 @@ def start_worker(app: JobStream, database: Database, listener: Listener) -> Star
             try:
                 yield worker
             finally:
-                worker.stop()
+                if not worker.stopping:
+                    worker.stop()
 
     return start
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 import msgspec
+
+from jobstream import Discard, JobContext, JobStream, Retry, Snooze
 from tests.support import Connection
 from tests.worker.conftest import StartWorker
 from tests.worker.support import enqueue, events, status_is
-
-from jobstream import Discard, JobContext, JobStream, Retry, Snooze
 
 
 class Point(msgspec.Struct):

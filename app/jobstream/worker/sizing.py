@@ -10,7 +10,7 @@ MAX_CLAIM = 1_000
 """Jobs in one claim: [design §3] batches of 500 to 1,000 are where the database's rate levels off."""
 
 MAX_PREFETCH = 1_000
-PREFETCH_SECONDS = 0.05
+PREFETCH_SECONDS = 0.1
 """Jobs are claimed ahead of room only as far as they start within this time at the rate just seen."""
 
 MAX_UNREPORTED = 4_000

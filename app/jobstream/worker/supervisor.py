@@ -78,6 +78,11 @@ class Worker:
         self.left_behind = False
         """Whether, after `run`, a handler goes on that would not stop; its job was released."""
 
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stops > 0
+
     def stop(self) -> None:
         """Stop: no more claims, grace for what runs, the rest released. Called again: without grace."""
         self._stops += 1
@@ -215,8 +220,10 @@ class Parts(Struct, kw_only=True):
 async def running(component: Component) -> AsyncIterator[None]:
     """The component runs inside, and has finished what it had when this is left."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(component.run())
+        task = group.create_task(component.run())
         try:
             yield
         finally:
             component.close()
+            # Waited for here: a group that is left by an exception, a cancellation too, cancels its tasks first.
+            await asyncio.wait({task})

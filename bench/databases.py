@@ -1,0 +1,42 @@
+"""A database to measure in: new, with the schema, dropped at the end.
+
+On the server of JOBSTREAM_DATABASE_URL if that is set, else on an embedded one in a temporary folder, with settings as
+`jobstream dev` has them (fsync on).
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+from jobstream.embedded import EmbeddedServer
+from jobstream.schema import read_script, sql_folder
+
+
+@contextmanager
+def bench_database() -> Iterator[str]:
+    """The URL of a clean database with the schema."""
+    with ExitStack() as stack:
+        server = os.environ.get("JOBSTREAM_DATABASE_URL") or _embedded(stack)
+        name = f"jobstream_bench_{os.getpid()}"
+        with psycopg.connect(server, autocommit=True) as admin:
+            admin.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        url = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+        try:
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(read_script(sql_folder()).encode())
+            yield url
+        finally:
+            with psycopg.connect(server, autocommit=True) as admin:
+                admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+def _embedded(stack: ExitStack) -> str:
+    home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jobstream-bench-")))
+    home.chmod(0o755)  # for root the server runs as another account, which must get in
+    return stack.enter_context(EmbeddedServer(home=home)).url
