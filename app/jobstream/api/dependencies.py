@@ -3,27 +3,33 @@
 from typing import Annotated, Any
 
 from litestar import Request
-from litestar.di import Provide
-from litestar.params import Parameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from jobstream.api.access import Caller
 from jobstream.api.services import Services
 
 AnyRequest = Request[Any, Any, Any]
 
-JobId = Annotated[str, Parameter(description="The job's id: a ULID in upper case.")]
+JobId = Annotated[str, PathParameter(description="The job's id: a ULID in upper case.")]
 IdempotencyKey = Annotated[
     str,
-    Parameter(
-        header="Idempotency-Key",
+    HeaderParameter(
+        name="Idempotency-Key",
         pattern=r"^[!-~]{1,256}(?!\n)$",
         description="1 to 256 visible ASCII characters. The same key with the same request gives the same job.",
     ),
 ]
 Limit = Annotated[
-    str | None, Parameter(query="limit", description="Items a page: clamped to 1 to 200; default 50.")
+    str | None, QueryParameter(name="limit", description="Items a page: clamped to 1 to 200; default 50.")
 ]
-ListCursor = Annotated[str | None, Parameter(query="cursor", description="`next_cursor` of the page before.")]
+ListCursor = Annotated[
+    str | None, QueryParameter(name="cursor", description="`next_cursor` of the page before.")
+]
+
+
+Shared = NamedDependency[Services]
+By = NamedDependency[Caller]
 
 
 def provide_services(request: AnyRequest) -> Services:

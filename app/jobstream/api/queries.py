@@ -6,7 +6,7 @@ from math import nan
 from typing import Annotated, Any, Final
 
 from litestar.datastructures import MultiDict
-from litestar.params import Parameter
+from litestar.params import FromQuery, QueryParameter
 
 from jobstream.api.negotiation import waited_for
 from jobstream.api.problems import Fault, Rejected
@@ -16,17 +16,17 @@ from jobstream.domain.job import JobFilter, Status
 from jobstream.errors import InvalidArgument
 from jobstream.store.events import EventFilter
 
-Many = list[str] | None
+Many = FromQuery[list[str] | None]
 """A parameter that may be given several times, which means or."""
 
 Label = Annotated[
-    list[str] | None, Parameter(query="label", description="`name:value`; the first colon splits.")
+    list[str] | None, QueryParameter(name="label", description="`name:value`; the first colon splits.")
 ]
 Since = Annotated[
-    str | None, Parameter(query="since", description="RFC 3339, or milliseconds since 1970; inclusive.")
+    str | None, QueryParameter(name="since", description="RFC 3339, or milliseconds since 1970; inclusive.")
 ]
 Until = Annotated[
-    str | None, Parameter(query="until", description="RFC 3339, or milliseconds since 1970; exclusive.")
+    str | None, QueryParameter(name="until", description="RFC 3339, or milliseconds since 1970; exclusive.")
 ]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

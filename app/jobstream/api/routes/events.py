@@ -3,13 +3,13 @@
 from typing import Annotated, Any
 
 from litestar import Controller, Response, get
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, QueryParameter
 from msgspec import structs
 
 from jobstream.api.access import Caller, needs
-from jobstream.api.dependencies import AnyRequest, JobId
+from jobstream.api.dependencies import AnyRequest, By, JobId, Shared
 from jobstream.api.negotiation import Form, stream_form
 from jobstream.api.queries import (
     Label,
@@ -35,21 +35,23 @@ from jobstream.store.events import EventFilter
 def provide_asked(
     last_event_id: Annotated[
         str | None,
-        Parameter(header="Last-Event-ID", description="The last `id` that was dispatched: go on after it."),
+        HeaderParameter(
+            name="Last-Event-ID", description="The last `id` that was dispatched: go on after it."
+        ),
     ] = None,
     last_event_id_query: Annotated[
         str | None,
-        Parameter(query="last_event_id", description="The same, for clients that cannot set headers."),
+        QueryParameter(name="last_event_id", description="The same, for clients that cannot set headers."),
     ] = None,
     after: Annotated[
-        str | None, Parameter(query="after", description="The same, by its name in JSON.")
+        str | None, QueryParameter(name="after", description="The same, by its name in JSON.")
     ] = None,
     since: Annotated[
         str | None,
-        Parameter(query="since", description="Without a cursor: from there. RFC 3339 or ms since 1970."),
+        QueryParameter(name="since", description="Without a cursor: from there. RFC 3339 or ms since 1970."),
     ] = None,
     from_: Annotated[
-        str | None, Parameter(query="from", description="Without a cursor: `earliest` or `now`.")
+        str | None, QueryParameter(name="from", description="Without a cursor: `earliest` or `now`.")
     ] = None,
 ) -> Asked:
     """Where the client wants to start; a cursor beats the rest."""
@@ -75,10 +77,10 @@ def provide_filter(
 
 
 Credential = Annotated[
-    str | None, Parameter(query="token", description="The token, for clients that cannot set headers.")
+    str | None, QueryParameter(name="token", description="The token, for clients that cannot set headers.")
 ]
-Wait = Annotated[str | None, Parameter(query="wait", description="JSON: seconds to wait, at most 30.")]
-PageLimit = Annotated[str | None, Parameter(query="limit", description="JSON: events a page, 1 to 1000.")]
+Wait = Annotated[str | None, QueryParameter(name="wait", description="JSON: seconds to wait, at most 30.")]
+PageLimit = Annotated[str | None, QueryParameter(name="limit", description="JSON: events a page, 1 to 1000.")]
 
 ASKED = Provide(provide_asked, sync_to_thread=False)
 STREAM = {
@@ -100,9 +102,9 @@ class EventsController(Controller):
     async def of_job(
         self,
         request: AnyRequest,
-        services: Services,
-        caller: Caller,
-        asked: Asked,
+        services: Shared,
+        caller: By,
+        asked: NamedDependency[Asked],
         id: JobId,
         limit: PageLimit = None,
         wait: Wait = None,
@@ -129,10 +131,10 @@ class EventsController(Controller):
     async def of_all(
         self,
         request: AnyRequest,
-        services: Services,
-        caller: Caller,
-        asked: Asked,
-        filter: EventFilter,
+        services: Shared,
+        caller: By,
+        asked: NamedDependency[Asked],
+        filter: NamedDependency[EventFilter],
         limit: PageLimit = None,
         wait: Wait = None,
         token: Credential = None,

@@ -4,6 +4,7 @@ from litestar import Controller, Response, get
 from msgspec import Struct
 
 from jobstream.api.access import open_to_all
+from jobstream.api.dependencies import Shared
 from jobstream.api.services import Services
 from jobstream.errors import JobStreamError
 from jobstream.schema import check_schema
@@ -36,7 +37,7 @@ class HealthController(Controller):
         return Alive()
 
     @get("/readyz", opt=open_to_all())
-    async def ready(self, services: Services) -> Response[Readiness]:
+    async def ready(self, services: Shared) -> Response[Readiness]:
         """The process can serve: 200, or 503 with what is missing."""
         database, schema = await _database(services)
         listener = "ok" if services.listener.connected else "not connected"

@@ -3,12 +3,12 @@
 from typing import Annotated
 
 from litestar import Controller, Response, get, post
-from litestar.di import Provide
-from litestar.params import Parameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import JSONBody, QueryParameter
 
 from jobstream.api import answers, waiting
 from jobstream.api.access import Caller, needs
-from jobstream.api.dependencies import AnyRequest, IdempotencyKey, JobId, Limit, ListCursor
+from jobstream.api.dependencies import AnyRequest, By, IdempotencyKey, JobId, Limit, ListCursor, Shared
 from jobstream.api.problems import Fault
 from jobstream.api.queries import (
     Label,
@@ -21,7 +21,6 @@ from jobstream.api.queries import (
     read_seconds,
 )
 from jobstream.api.requests import BatchItem, Cancel, CreateBatch, CreateJob, Reschedule, new_job, placed
-from jobstream.api.services import Services
 from jobstream.domain.job import Enqueued, Job, JobFilter, NewJob, Outcome, Status
 
 
@@ -34,7 +33,9 @@ def provide_filter(
     label: Label = None,
     since: Since = None,
     until: Until = None,
-    q: Annotated[str | None, Parameter(query="q", description="Text in the kind or the last error.")] = None,
+    q: Annotated[
+        str | None, QueryParameter(name="q", description="Text in the kind or the last error.")
+    ] = None,
 ) -> JobFilter:
     """Which jobs are asked for."""
     return job_filter(locals())
@@ -50,9 +51,9 @@ class JobsController(Controller):
     async def create(
         self,
         request: AnyRequest,
-        services: Services,
-        caller: Caller,
-        data: CreateJob,
+        services: Shared,
+        caller: By,
+        data: JSONBody[CreateJob],
         idempotency_key: IdempotencyKey,
     ) -> Response[Enqueued]:
         """Create a job, once however often the request is sent."""
@@ -64,7 +65,7 @@ class JobsController(Controller):
 
     @post("/batch", status_code=202, opt=needs("write"))
     async def create_many(
-        self, services: Services, caller: Caller, data: CreateBatch
+        self, services: Shared, caller: By, data: JSONBody[CreateBatch]
     ) -> answers.Items[Enqueued]:
         """Create all of the jobs, or none."""
         with placed(in_batch=True):
@@ -77,9 +78,9 @@ class JobsController(Controller):
     async def list(
         self,
         request: AnyRequest,
-        services: Services,
-        caller: Caller,
-        asked: JobFilter,
+        services: Shared,
+        caller: By,
+        asked: NamedDependency[JobFilter],
         limit: Limit = None,
         cursor: ListCursor = None,
     ) -> Response[answers.List[Job]]:
@@ -92,7 +93,7 @@ class JobsController(Controller):
 
     @get("/{id:str}", opt=needs("read"), responses=answers.NOT_MODIFIED)
     async def show(
-        self, request: AnyRequest, services: Services, caller: Caller, id: JobId
+        self, request: AnyRequest, services: Shared, caller: By, id: JobId
     ) -> Response[Job | None]:
         """One job, and the cursor of the moment it was read in."""
         return answers.seen(request, await services.jobs.get_seen(read_id(id), owner=caller.owner))
@@ -101,11 +102,11 @@ class JobsController(Controller):
     async def result(
         self,
         request: AnyRequest,
-        services: Services,
-        caller: Caller,
+        services: Shared,
+        caller: By,
         id: JobId,
         wait: Annotated[
-            str | None, Parameter(query="wait", description="Seconds to wait, at most 60.")
+            str | None, QueryParameter(name="wait", description="Seconds to wait, at most 60.")
         ] = None,
     ) -> Response[answers.Result]:
         """How the job ended; 202 while it has not."""
@@ -114,7 +115,7 @@ class JobsController(Controller):
 
     @post("/{id:str}/cancel", status_code=200, opt=needs("write"), responses=answers.ASKED)
     async def cancel(
-        self, services: Services, caller: Caller, id: JobId, data: Cancel | None = None
+        self, services: Shared, caller: By, id: JobId, data: JSONBody[Cancel | None] = None
     ) -> Response[Outcome]:
         """Cancel the job; with `force` a running one is asked to stop."""
         force = data is not None and data.force
@@ -124,17 +125,19 @@ class JobsController(Controller):
         return Response(outcome, status_code=202 if outcome.status is Status.RUNNING else 200)
 
     @post("/{id:str}/retry", status_code=200, opt=needs("write"))
-    async def retry(self, services: Services, caller: Caller, id: JobId) -> Outcome:
+    async def retry(self, services: Shared, caller: By, id: JobId) -> Outcome:
         """Set a job that has ended or failed going again."""
         return await services.jobs.retry(read_id(id), owner=caller.owner, principal=caller.principal)
 
     @post("/{id:str}/run-now", status_code=200, opt=needs("write"))
-    async def run_now(self, services: Services, caller: Caller, id: JobId) -> Outcome:
+    async def run_now(self, services: Shared, caller: By, id: JobId) -> Outcome:
         """Make a job due at once."""
         return await services.jobs.run_now(read_id(id), owner=caller.owner, principal=caller.principal)
 
     @post("/{id:str}/reschedule", status_code=200, opt=needs("write"))
-    async def reschedule(self, services: Services, caller: Caller, id: JobId, data: Reschedule) -> Outcome:
+    async def reschedule(
+        self, services: Shared, caller: By, id: JobId, data: JSONBody[Reschedule]
+    ) -> Outcome:
         """Make a job due at another time."""
         return await services.jobs.reschedule(
             read_id(id), data.at, owner=caller.owner, principal=caller.principal

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Final
 
 from litestar import Controller, post
+from litestar.params import JSONBody
 from msgspec import Struct, structs
 
 from jobstream.api.access import Caller, needs
-from jobstream.api.dependencies import AnyRequest, JobId
+from jobstream.api.dependencies import AnyRequest, By, JobId, Shared
 from jobstream.api.hangup import hang_up
 from jobstream.api.queries import read_id
 from jobstream.api.requests import (
@@ -64,7 +65,7 @@ class LeasesController(Controller):
     tags = ("workers",)
 
     @post("/", status_code=200, opt=needs("work"))
-    async def claim(self, request: AnyRequest, services: Services, caller: Caller, data: Claim) -> Leases:
+    async def claim(self, request: AnyRequest, services: Shared, caller: By, data: JSONBody[Claim]) -> Leases:
         """Take jobs to work on, waiting for the first; they are given back if the client hangs up meanwhile."""
         caller.check_queues(data.queues)
         async with hang_up(request) as gone:
@@ -81,7 +82,7 @@ class VerbsController(Controller):
     tags = ("workers",)
 
     @post("/heartbeat", status_code=200, opt=needs("work"))
-    async def heartbeat(self, services: Services, caller: Caller, id: JobId, data: Heartbeat) -> Renewed:
+    async def heartbeat(self, services: Shared, caller: By, id: JobId, data: JSONBody[Heartbeat]) -> Renewed:
         """Hold the lease on."""
         await _check_reach(services, caller, id)
         until, cancel = await services.leases.heartbeat_one(
@@ -90,7 +91,7 @@ class VerbsController(Controller):
         return Renewed(until, cancel)
 
     @post("/progress", status_code=200, opt=needs("work"))
-    async def progress(self, services: Services, caller: Caller, id: JobId, data: ProgressIn) -> Told:
+    async def progress(self, services: Shared, caller: By, id: JobId, data: JSONBody[ProgressIn]) -> Told:
         """Say how far the attempt is."""
         await _check_reach(services, caller, id)
         cancel = await services.leases.report_progress(
@@ -104,14 +105,14 @@ class VerbsController(Controller):
         return Told(cancel)
 
     @post("/log", status_code=200, opt=needs("work"))
-    async def log(self, services: Services, caller: Caller, id: JobId, data: LogIn) -> StatusOf:
+    async def log(self, services: Shared, caller: By, id: JobId, data: JSONBody[LogIn]) -> StatusOf:
         """Write a line into the job's history."""
         await _check_reach(services, caller, id)
         await services.leases.log(id, data.attempt, data.message, level=data.level)
         return StatusOf(Status.RUNNING)
 
     @post("/emit", status_code=200, opt=needs("work"))
-    async def emit(self, services: Services, caller: Caller, id: JobId, data: Emit) -> StatusOf:
+    async def emit(self, services: Shared, caller: By, id: JobId, data: JSONBody[Emit]) -> StatusOf:
         """Write an event of the worker's own into the job's history."""
         await _check_reach(services, caller, id)
         await services.leases.emit(id, data.attempt, data.type, data.data)
@@ -119,7 +120,7 @@ class VerbsController(Controller):
 
     @post("/complete", status_code=200, opt=needs("work"))
     async def complete(
-        self, request: AnyRequest, services: Services, caller: Caller, id: JobId, data: Complete
+        self, request: AnyRequest, services: Shared, caller: By, id: JobId, data: JSONBody[Complete]
     ) -> StatusOf:
         """End the attempt well. A result that cannot be stored ends the job as `dlq`, `unstorable_result`."""
         await _check_reach(services, caller, id)
@@ -130,7 +131,7 @@ class VerbsController(Controller):
         return StatusOf(Status(status))
 
     @post("/fail", status_code=200, opt=needs("work"))
-    async def fail(self, services: Services, caller: Caller, id: JobId, data: Fail) -> StatusOf:
+    async def fail(self, services: Shared, caller: By, id: JobId, data: JSONBody[Fail]) -> StatusOf:
         """End the attempt badly."""
         await _check_reach(services, caller, id)
         error = data.error if isinstance(data.error, str) else structs.asdict(data.error)
@@ -140,7 +141,7 @@ class VerbsController(Controller):
         return StatusOf(Status(status))
 
     @post("/release", status_code=200, opt=needs("work"))
-    async def release(self, services: Services, caller: Caller, id: JobId, data: Release) -> StatusOf:
+    async def release(self, services: Shared, caller: By, id: JobId, data: JSONBody[Release]) -> StatusOf:
         """Give the job back without a failure."""
         await _check_reach(services, caller, id)
         return StatusOf(

@@ -36,8 +36,7 @@ class ManyStream:
             return False
         outlet.poke = subscription.poke
         try:
-            await self._catch_up(outlet, subscription)
-            return await self._go_along(outlet, subscription)
+            return await self._catch_up(outlet, subscription) and await self._go_along(outlet, subscription)
         finally:
             outlet.poke = None
             self._feed.hub.unsubscribe(subscription)
@@ -51,14 +50,21 @@ class ManyStream:
             and (mine.upto is None or there.seen.covers(mine.upto))
         )
 
-    async def _catch_up(self, outlet: Outlet, subscription: Subscription[Place]) -> None:
-        """From the table, up to where the subscription's queue begins: two sets that share nothing."""
+    async def _catch_up(self, outlet: Outlet, subscription: Subscription[Place]) -> bool:
+        """From the table, up to where the subscription's queue begins: two sets that share nothing.
+
+        False: the client's cursor has come to nothing meanwhile.
+        """
         goal = subscription.start.cursor
         while self._cursor != goal and not (outlet.over or subscription.closing):
             batch = await self._events.step(self._cursor, upto=goal.seen, filter=self._filter)
+            if isinstance(batch, Reset):
+                await self._go_on_at(outlet, batch)
+                return False
             await _send(outlet, [message(event, batch.tokens) for event in batch.events])
             self._cursor = batch.cursor
             await outlet.heartbeat(batch.token)
+        return True
 
     async def _go_along(self, outlet: Outlet, subscription: Subscription[Place]) -> bool:
         latest: Message | None = None
@@ -79,10 +85,13 @@ class ManyStream:
             return
         resolved = await self._events.resolve(latest.shared[4:-2].decode())
         if isinstance(resolved, Reset):
-            self._cursor = resolved.cursor
-            await self._reset(outlet, resolved.reason)
+            await self._go_on_at(outlet, resolved)
         else:
             self._cursor = resolved
+
+    async def _go_on_at(self, outlet: Outlet, reset: Reset) -> None:
+        self._cursor = reset.cursor
+        await self._reset(outlet, reset.reason)
 
     async def _reset(self, outlet: Outlet, reason: ResetReason) -> None:
         await outlet.control("reset", {"reason": reason}, id=await self._events.token(self._cursor))

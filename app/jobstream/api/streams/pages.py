@@ -14,7 +14,7 @@ from jobstream.domain.cursor import Cursor
 from jobstream.domain.event import Event, StoredEvent
 from jobstream.domain.job import Job
 from jobstream.hub import Interest
-from jobstream.store.events import EventFilter, ResetReason
+from jobstream.store.events import EventFilter, Reset, ResetReason
 
 _ROUNDS: Final = 20
 """Steps that may find nothing before a page is handed out empty: the cursor moves on all the same."""
@@ -48,10 +48,10 @@ async def job_page(services: Services, job: Job, start: JobStart, *, limit: int,
 
 async def page(services: Services, filter: EventFilter, start: Start, *, limit: int, seconds: float) -> bytes:
     """A page of the events of many jobs."""
-    found, token, cursor = await _read(services, filter, start.cursor, limit)
-    if not found and seconds > 0 and start.reset is None:
-        found, token = await _await_any(services, filter, cursor, limit, seconds)
-    return _encoded([event.json for event in found], token, start.reset)
+    found = await _read(services, filter, start.cursor, limit)
+    if not found.events and seconds > 0 and start.reset is None and found.reset is None:
+        found = await _await_any(services, filter, found.cursor, limit, seconds)
+    return _encoded([event.json for event in found.events], found.token, start.reset or found.reset)
 
 
 async def _job_reset(services: Services, job: Job, reason: ResetReason) -> bytes:
@@ -75,30 +75,38 @@ async def _await_job(
         services.hub.unsubscribe(subscription)
 
 
+class _Found(Struct, frozen=True):
+    events: list[StoredEvent]
+    token: str
+    cursor: Cursor
+    reset: ResetReason | None = None
+
+
 async def _await_any(
     services: Services, filter: EventFilter, cursor: Cursor, limit: int, seconds: float
-) -> tuple[list[StoredEvent], str]:
+) -> _Found:
     subscription = await services.feed.join(interest(filter))
-    assert subscription is not None
+    assert subscription is not None  # joins that ask for no position are not refused
     try:
-        found, token, cursor = await _read(services, filter, cursor, limit)
-        if not found:
+        found = await _read(services, filter, cursor, limit)
+        if not found.events and found.reset is None:
             await something(subscription, seconds)
-            found, token, cursor = await _read(services, filter, cursor, limit)
-        return found, token
+            found = await _read(services, filter, found.cursor, limit)
+        return found
     finally:
         services.hub.unsubscribe(subscription)
 
 
-async def _read(
-    services: Services, filter: EventFilter, cursor: Cursor, limit: int
-) -> tuple[list[StoredEvent], str, Cursor]:
+async def _read(services: Services, filter: EventFilter, cursor: Cursor, limit: int) -> _Found:
+    token = ""
     for _ in range(_ROUNDS):
         batch = await services.events.step(cursor, limit=limit, filter=filter)
-        cursor = batch.cursor
+        if isinstance(batch, Reset):
+            return _Found([], await services.events.token(batch.cursor), batch.cursor, batch.reason)
+        cursor, token = batch.cursor, batch.token
         if batch.events or not batch.more:
-            break
-    return batch.events, batch.token, cursor
+            return _Found(batch.events, token, cursor)
+    return _Found([], token, cursor)
 
 
 def _encoded(events: list[bytes], next_cursor: str, reset: ResetReason | None = None) -> bytes:

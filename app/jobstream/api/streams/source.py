@@ -8,7 +8,7 @@ from jobstream.api.streams import blocks
 from jobstream.domain.cursor import Cursor, Tokens
 from jobstream.domain.event import StoredEvent
 from jobstream.hub import Facets, Interest, Message, Step
-from jobstream.store.events import Batch, EventFilter, EventStore
+from jobstream.store.events import Batch, EventFilter, EventStore, Reset
 
 DIMENSIONS: Final = ("job_id", "pipeline_id", "label", "owner", "kind", "queue", "type", "status")
 """What events are asked for by, the most selective first."""
@@ -36,6 +36,8 @@ class StoredEvents:
     async def step(self, place: Place) -> Step[Place] | None:
         """The next events of all jobs; None where the epoch changed or what follows was pruned."""
         batch = await self._events.step(place.cursor)
+        if isinstance(batch, Reset):
+            return None
         return Step(
             [message(event, batch.tokens) for event in batch.events],
             Place(batch.cursor, batch.token),
