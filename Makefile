@@ -1,10 +1,11 @@
 # `make` alone lists the targets. Needs git, python3 (3.11 or later) and make; nothing else.
 
-PYTHON ?= python3
-VENV   := .venv
-BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.jobstream-setup
-PYTEST := $(BIN)/python -m pytest
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := $(VENV)/bin
+STAMP   := $(VENV)/.jobstream-setup
+MODULES := clients/js/node_modules/.jobstream-setup
+PYTEST  := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -34,8 +35,22 @@ test-slow: $(STAMP)  ## Run the slow ones: packaging, long kills, large tables
 	$(PYTEST) -m 'slow and not browser' $(ARGS)
 
 .PHONY: browser
-browser: $(STAMP)  ## Run the tests in a real browser (Debian's chromium)
+browser: $(STAMP) node-modules  ## Run the tests in a real browser (Debian's chromium)
 	$(PYTEST) -m browser $(ARGS)
+
+.PHONY: test-js
+test-js: node-modules  ## Run the browser client's own tests, where npm is there
+	@if command -v npm >/dev/null; then cd clients/js && npm test --silent; fi
+
+# npm is not among what this project needs; its absence is announced, and a failure where nothing may be skipped.
+.PHONY: node-modules
+node-modules:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(MODULES); \
+	else echo "SKIPPED: npm is missing, so is the test of clients/js"; test -z "$$JOBSTREAM_REQUIRE_ALL"; fi
+
+$(MODULES): clients/js/package-lock.json
+	cd clients/js && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 .PHONY: lint
 lint: $(STAMP)  ## Check style, layers and SQL: ruff, import-linter, sqlfluff
@@ -49,7 +64,7 @@ types: $(STAMP)  ## Check types: mypy --strict over code and tests
 	$(BIN)/mypy
 
 .PHONY: check
-check: lint types  ## Run everything that CI runs
+check: lint types test-js  ## Run everything that CI runs
 	$(PYTEST) $(ARGS)
 
 .PHONY: bench

@@ -4,14 +4,22 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
 INTERVAL = 0.01
 
 
-async def eventually(predicate: Callable[[], T | Awaitable[T]], timeout: float = 10.0) -> T:
+@overload
+async def eventually(predicate: Callable[[], Awaitable[T]], timeout: float = 10.0) -> T: ...
+
+
+@overload
+async def eventually(predicate: Callable[[], T], timeout: float = 10.0) -> T: ...
+
+
+async def eventually(predicate: Callable[[], Any], timeout: float = 10.0) -> Any:
     """Ask until the answer is truthy and return it; fail after `timeout` seconds.
 
     An AssertionError counts as not yet, so a predicate may consist of asserts and return True; the last one is raised
@@ -20,7 +28,7 @@ async def eventually(predicate: Callable[[], T | Awaitable[T]], timeout: float =
     deadline = time.monotonic() + timeout
     while True:
         failure: AssertionError | None = None
-        answer: T | None = None
+        answer = None
         try:
             asked = predicate()
             answer = await asked if inspect.isawaitable(asked) else asked
