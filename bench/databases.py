@@ -4,6 +4,7 @@ On the server of JOBSTREAM_DATABASE_URL if that is set, else on an embedded one 
 `jobstream dev` has them (fsync on).
 """
 
+import asyncio
 import os
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 from jobstream.embedded import EmbeddedServer
-from jobstream.schema import read_script, sql_folder
+from jobstream.schema import migrate
 
 
 @contextmanager
@@ -28,8 +29,7 @@ def bench_database() -> Iterator[str]:
             admin.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
         url = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
         try:
-            with psycopg.connect(url, autocommit=True) as connection:
-                connection.execute(read_script(sql_folder()).encode())
+            asyncio.run(migrate(url))
             yield url
         finally:
             with psycopg.connect(server, autocommit=True) as admin:

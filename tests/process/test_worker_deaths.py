@@ -1,0 +1,144 @@
+"""Workers that die, stand still or are told to go, as real processes."""
+
+import re
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.support import Connection, Process, eventually
+from tests.worker.support import enqueue, row, status_is
+
+StartProcess = Callable[..., Process]
+
+
+@pytest.fixture
+def worker(database_url: str) -> StartProcess:
+    """`with worker("--lease", "3") as process:`, a worker of tests/process/tasks.py."""
+
+    def make(*options: str) -> Process:
+        return Process(
+            "worker", "tests.process.tasks:app", *options, environ={"JOBSTREAM_DATABASE_URL": database_url}
+        )
+
+    return make
+
+
+async def started(process: Process) -> None:
+    await process.printed("serves default")
+
+
+async def runs_elsewhere(conn: Connection, id: str, than: int, timeout: float) -> dict[str, Any]:
+    """The job, once another process than that has it."""
+
+    async def ask() -> dict[str, Any]:
+        job = await row(conn, id)
+        assert job["worker"] is None or f":{than}:" not in job["worker"], job["worker"]
+        assert job["attempt"] == 2, job["status"]
+        return job
+
+    return await eventually(ask, timeout)
+
+
+@pytest.mark.slow
+async def test_a_killed_workers_job_is_anothers_within_6_seconds(
+    worker: StartProcess, conn: Connection
+) -> None:
+    with worker() as first, worker() as second:
+        await started(first)
+        await started(second)
+        id = await enqueue(conn, "first-hangs")
+        running = await status_is(conn, id, "running")
+        killed, other = (first, second) if f":{first.pid}:" in running["worker"] else (second, first)
+        killed.kill()
+        at = time.monotonic()
+        await runs_elsewhere(conn, id, killed.pid, timeout=6)
+        took = time.monotonic() - at
+        job = await status_is(conn, id, "done")
+    assert took < 6
+    assert (job["result"], job["crashes"], job["failures"]) == (other.pid, 1, 0)
+    assert "the worker is gone" in job["errors"][0]["message"]
+
+
+async def test_a_stopped_workers_job_is_anothers_within_lease_and_a_second_and_its_own_end_is_refused(
+    worker: StartProcess, conn: Connection
+) -> None:
+    with worker("--lease", "3") as first, worker("--lease", "3") as second:
+        await started(first)
+        await started(second)
+        id = await enqueue(conn, "first-is-slow")
+        running = await status_is(conn, id, "running")
+        still = first if f":{first.pid}:" in running["worker"] else second
+        still.signal(signal.SIGSTOP)
+        at = time.monotonic()
+        await runs_elsewhere(conn, id, still.pid, timeout=6)
+        took = time.monotonic() - at
+        await status_is(conn, id, "done")
+        still.signal(signal.SIGCONT)
+        await still.printed("lease (was|is) lost")
+        job = await row(conn, id)
+        with pytest.raises(asyncpg.PostgresError) as refused:
+            await conn.fetchval("select jobstream.complete($1, 1, $2)", id, '"late"')
+    assert took < 4.5
+    assert refused.value.sqlstate == "JS410"
+    assert (job["result"], job["attempt"]) == ("attempt 2", 2)
+
+
+async def test_sigterm_under_load_loses_nothing_and_spends_no_attempt(
+    worker: StartProcess, conn: Connection
+) -> None:
+    ids = [await enqueue(conn, ("nap", "nap-in-thread")[number % 2]) for number in range(200)]
+    with worker("--concurrency", "8") as leaving, worker("--concurrency", "8") as staying:
+        await started(leaving)
+        await started(staying)
+        await status_is(conn, ids[50], "done")
+        assert await leaving.stop() == 0
+        held = await conn.fetchval(
+            "select count(*) from jobstream.jobs where worker like $1", f"%:{leaving.pid}:%"
+        )
+        assert held == 0
+        jobs = [await status_is(conn, id, "done", timeout=30) for id in ids]
+        assert await conn.fetchval("select count(*) from jobstream.workers") == 1
+    assert {(job["failures"], job["crashes"]) for job in jobs} == {(0, 0)}
+    assert {job["result"] for job in jobs} == {leaving.pid, staying.pid}
+
+
+async def test_the_second_signal_cuts_the_grace_short(worker: StartProcess, conn: Connection) -> None:
+    with worker("--grace", "60") as process:
+        id = await enqueue(conn, "first-hangs")
+        await status_is(conn, id, "running")
+        process.signal(signal.SIGTERM)
+        await eventually(lambda: process.returncode is None)
+        process.signal(signal.SIGTERM)
+        assert await process.wait(10) == 0
+    job = await row(conn, id)
+    assert (job["status"], job["failures"], job["attempt"]) == ("pending", 0, 1)
+
+
+async def test_a_handler_that_will_not_stop_does_not_keep_its_process(
+    worker: StartProcess, conn: Connection
+) -> None:
+    with worker("--grace", "0") as process:
+        id = await enqueue(conn, "deaf")
+        await status_is(conn, id, "running")
+        process.signal(signal.SIGTERM)
+        assert await process.wait(15) == 0
+        assert "does not stop" in process.output()
+    assert (await row(conn, id))["status"] == "pending"
+
+
+async def test_a_blocked_event_loop_is_noticed_and_the_handler_named(
+    worker: StartProcess, conn: Connection
+) -> None:
+    with worker() as process:
+        id = await enqueue(conn, "block")
+        await status_is(conn, id, "done")
+        said = await process.printed(
+            re.compile(r"the handler of 'block' has blocked the event loop.*", re.DOTALL)
+        )
+        await process.printed("the event loop goes on after")
+        await process.stop()
+    assert "time.sleep(2.5)" in said.group() and id in said.string
