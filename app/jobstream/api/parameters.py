@@ -12,10 +12,11 @@ from jobstream.api.access import method_of
 from jobstream.api.queries import check_query
 
 
-async def refuse_unknown(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def refuse_unknown(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
     """The guard that refuses requests with parameters that would otherwise be ignored in silence."""
     if method_of(connection) != "OPTIONS":
-        check_query(connection.query_params, known_to(connection.app, handler))
+        # Guards are handed a copy of the handler; routes know the original.
+        check_query(connection.query_params, known_to(connection.app, connection.route_handler))
 
 
 @lru_cache(maxsize=1_024)

@@ -276,7 +276,6 @@ _PLACES: Final = {
     "parent_job": "/lineage/parent_job",
     "timeout_seconds": "/timeout_seconds",
     "owner": "/owner",
-    "idempotency_key": "/idempotency_key",
 }
 
 
@@ -294,6 +293,8 @@ def placed(*, in_batch: bool = False) -> Iterator[None]:
         detail = error.detail
         if detail is not None:
             item = f"/items/{detail.ordinal - 1}" if in_batch and detail.ordinal else ""
-            pointer = item + pointer_to(detail.field, detail.pointer)
+            # The key is a header, and of a batch's item it is the whole item that is refused.
+            inside = "" if detail.field == "idempotency_key" else pointer_to(detail.field, detail.pointer)
+            pointer = item + inside
             error.detail = structs.replace(detail, field=None, pointer=pointer or None)
         raise
