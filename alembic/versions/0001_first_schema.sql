@@ -292,7 +292,8 @@ create index jobs_by_concurrency_key on jobstream.jobs (queue, concurrency_key, 
 where concurrency_key is not null and status in ('waiting', 'pending', 'running', 'failed');
 comment on index jobstream.jobs_by_concurrency_key is 'admit_jobs(): who holds a key, who is next.';
 
-create index jobs_by_unique_key on jobstream.jobs (kind, unique_key) where unique_key is not null;
+create index jobs_by_unique_key on jobstream.jobs (kind, unique_key)
+where unique_key is not null and status in ('waiting', 'pending', 'running', 'failed');
 comment on index jobstream.jobs_by_unique_key is 'enqueue(unique_for): another job of that kind and key.';
 
 create index jobs_by_status on jobstream.jobs (status, id)
@@ -795,6 +796,19 @@ $$;
 
 comment on function jobstream.name_fault(text) is 'What is wrong with the name of a queue or kind; null: nothing.';
 
+-- Bytes of a JSON value as text without white space, as programs send it: the blanks outside of texts are jsonb's own.
+create function jobstream.json_length(p_json jsonb)
+returns integer
+language sql
+immutable
+as $$
+    select pg_catalog.octet_length(p_json::text) - pg_catalog.octet_length(outside.text)
+        + pg_catalog.octet_length(pg_catalog.replace(outside.text, ' ', ''))
+    from (select pg_catalog.regexp_replace(p_json::text, '"(?:\\.|[^"\\])*"', '', 'g') as text) as outside
+$$;
+
+comment on function jobstream.json_length(jsonb) is 'Bytes of a JSON value as text without white space.';
+
 -- pg_column_size is cheap and at most six times smaller than the text (control characters are escaped in text).
 create function jobstream.json_fault(p_json jsonb)
 returns text
@@ -803,6 +817,7 @@ immutable
 as $$
     select case
         when pg_catalog.pg_column_size(p_json) > 170000 and pg_catalog.octet_length(p_json::text) > 1048576
+            and jobstream.json_length(p_json) > 1048576
         then 'is over 1 MiB'
     end
 $$;
@@ -856,6 +871,31 @@ $$;
 
 comment on function jobstream.backoff_fault(jsonb) is 'What is wrong with a backoff; null: nothing.';
 
+-- A backoff with its defaults filled in.
+create function jobstream.whole_backoff(p_backoff jsonb)
+returns jsonb
+language sql
+immutable
+as $$
+    select '{"type": "exponential", "base": 5, "max": 120, "jitter": 0.1}'::jsonb || coalesce(p_backoff, '{}')
+$$;
+
+comment on function jobstream.whole_backoff(jsonb) is 'A backoff with its defaults filled in.';
+
+-- Years from 1 to 9999: what other languages can read.
+create function jobstream.time_fault(p_at timestamptz)
+returns text
+language sql
+immutable
+as $$
+    select case
+        when p_at < '0001-01-02 00:00:00+00' or p_at >= '9999-12-31 00:00:00+00'
+        then 'must be a time of the years 1 to 9999'
+    end
+$$;
+
+comment on function jobstream.time_fault(timestamptz) is 'What is wrong with a time; null: nothing.';
+
 -- The values of a job that a plain UPDATE may have changed.
 create function jobstream.check_values(p_job jobstream.jobs)
 returns void
@@ -869,7 +909,9 @@ declare
         'args ' || jobstream.json_fault(p_job.args),
         'result ' || jobstream.json_fault(p_job.result),
         'labels ' || jobstream.labels_fault(p_job.labels),
-        'backoff ' || jobstream.backoff_fault(p_job.backoff)
+        'backoff ' || jobstream.backoff_fault(p_job.backoff),
+        'scheduled_at ' || jobstream.time_fault(p_job.scheduled_at),
+        'deadline ' || jobstream.time_fault(p_job.deadline)
     );
 begin
     if v_fault is not null then
@@ -1444,10 +1486,11 @@ as $$
     ))
     from (
         select
-            coalesce(p_backoff ->> 'type', 'exponential') as type,
-            coalesce((p_backoff ->> 'base')::double precision, 5) as base,
-            coalesce((p_backoff ->> 'max')::double precision, 120) as longest,
-            coalesce((p_backoff ->> 'jitter')::double precision, 0.1) as jitter
+            w.whole ->> 'type' as type,
+            (w.whole ->> 'base')::double precision as base,
+            (w.whole ->> 'max')::double precision as longest,
+            (w.whole ->> 'jitter')::double precision as jitter
+        from (select jobstream.whole_backoff(p_backoff) as whole) as w
     ) as b
 $$;
 
@@ -1802,10 +1845,10 @@ as $$
         then array['delay', 'not together with scheduled_at']
         when p_job.delay < interval '0' or p_job.delay > interval '100 years'
         then array['delay', 'must not be negative nor over 100 years']
-        when p_job.scheduled_at in ('infinity', '-infinity')
-        then array['scheduled_at', 'must be a finite time']
-        when p_job.deadline in ('infinity', '-infinity')
-        then array['deadline', 'must be a finite time']
+        when jobstream.time_fault(p_job.scheduled_at) is not null
+        then array['scheduled_at', jobstream.time_fault(p_job.scheduled_at)]
+        when jobstream.time_fault(p_job.deadline) is not null
+        then array['deadline', jobstream.time_fault(p_job.deadline)]
         when p_job.idempotency_key !~ '^[!-~]+$' or pg_catalog.char_length(p_job.idempotency_key) > 256
         then array['idempotency_key', 'must be 1 to 256 visible ASCII characters']
         when p_job.max_attempts not between 1 and 1000
@@ -1851,9 +1894,11 @@ as $$
     select pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.jsonb_build_array(
         p_job.kind, p_job.args, p_job.queue, p_job.priority,
         extract(epoch from p_job.scheduled_at), extract(epoch from p_job.delay), extract(epoch from p_job.deadline),
-        p_job.max_attempts, p_job.backoff, p_job.timeout_seconds, p_job.labels, p_job.concurrency_key,
-        pg_catalog.to_jsonb(p_job.await_jobs), p_job.parent_job, p_job.class, p_job.mode, p_job.scope
+        p_job.max_attempts, w.backoff ->> 'type',
+        pg_catalog.trim_scale((w.backoff ->> 'base')::numeric), pg_catalog.trim_scale((w.backoff ->> 'max')::numeric),
+        pg_catalog.trim_scale((w.backoff ->> 'jitter')::numeric), p_job.timeout_seconds, p_job.labels, p_job.concurrency_key, pg_catalog.to_jsonb(nullif(p_job.await_jobs, '{}')), p_job.parent_job, p_job.class, p_job.mode, p_job.scope
     )::text, 'UTF8'))
+    from (select jobstream.whole_backoff(p_job.backoff) as backoff) as w
 $$;
 
 comment on function jobstream.fingerprint(jobstream.new_job) is
@@ -1965,6 +2010,7 @@ comment on function jobstream.read_awaited(jobstream.new_job[]) is
 'What the requests await: {id of the request: {open, failed, ended}}. JS404.';
 
 -- {ordinal: id} of the requests that a unique key makes a repetition: of a job that is there, or of an earlier request.
+-- A request whose idempotency key is there already is answered by that, and stands for nobody else's unique key.
 -- Locks: the advisory locks of the keys, in ascending order, until the transaction ends.
 create function jobstream.find_uniques(p_jobs jobstream.new_job[])
 returns jsonb
@@ -1991,6 +2037,7 @@ begin
                 select j.id
                 from jobstream.jobs as j
                 where j.kind = n.kind
+                    and j.status in ('waiting', 'pending', 'running', 'failed')
                     and j.unique_key = n.unique_key
                     and j.owner = n.owner
                     and (
@@ -2001,6 +2048,10 @@ begin
                 limit 1
             ) as there on true
             where n.unique_key is not null
+                and not exists (
+                    select from jobstream.jobs as k
+                    where k.owner = n.owner and k.idempotency_key = n.idempotency_key
+                )
             window w as (partition by n.owner, n.kind, n.unique_key order by n.ordinal)
         ) as f
     );
@@ -2457,7 +2508,8 @@ as $$
             select from pg_catalog.jsonb_each(p_after) as p
             where pg_catalog.jsonb_typeof(p.value) <> 'array'
                 or pg_catalog.jsonb_typeof(p.value -> 0) is distinct from 'number'
-                or p.value ->> 0 !~ '^-?[0-9]{1,9}$'
+                or p.value ->> 0 !~ '^-?[0-9]{1,10}$'
+                or not (p.value ->> 0)::bigint between -2147483648 and 2147483647
                 or pg_catalog.jsonb_typeof(p.value -> 1) is distinct from 'string'
         )
     end
@@ -3186,8 +3238,8 @@ declare
     v_job jobstream.jobs;
 begin
     perform jobstream.act_as('reschedule');
-    if reschedule.at is null or reschedule.at in ('infinity', '-infinity') then
-        perform jobstream.refuse('JS400', 'at must be a time', '{"field": "at"}');
+    if reschedule.at is null or jobstream.time_fault(reschedule.at) is not null then
+        perform jobstream.refuse('JS400', 'at must be a time of the years 1 to 9999', '{"field": "at"}');
     end if;
     v_job := jobstream.lock_job(reschedule.id);
     if v_job.status not in ('waiting', 'pending', 'failed') then

@@ -87,10 +87,11 @@ as $$
     ))
     from (
         select
-            coalesce(p_backoff ->> 'type', 'exponential') as type,
-            coalesce((p_backoff ->> 'base')::double precision, 5) as base,
-            coalesce((p_backoff ->> 'max')::double precision, 120) as longest,
-            coalesce((p_backoff ->> 'jitter')::double precision, 0.1) as jitter
+            w.whole ->> 'type' as type,
+            (w.whole ->> 'base')::double precision as base,
+            (w.whole ->> 'max')::double precision as longest,
+            (w.whole ->> 'jitter')::double precision as jitter
+        from (select jobstream.whole_backoff(p_backoff) as whole) as w
     ) as b
 $$;
 

@@ -87,7 +87,8 @@ as $$
             select from pg_catalog.jsonb_each(p_after) as p
             where pg_catalog.jsonb_typeof(p.value) <> 'array'
                 or pg_catalog.jsonb_typeof(p.value -> 0) is distinct from 'number'
-                or p.value ->> 0 !~ '^-?[0-9]{1,9}$'
+                or p.value ->> 0 !~ '^-?[0-9]{1,10}$'
+                or not (p.value ->> 0)::bigint between -2147483648 and 2147483647
                 or pg_catalog.jsonb_typeof(p.value -> 1) is distinct from 'string'
         )
     end

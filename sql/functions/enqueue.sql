@@ -58,10 +58,10 @@ as $$
         then array['delay', 'not together with scheduled_at']
         when p_job.delay < interval '0' or p_job.delay > interval '100 years'
         then array['delay', 'must not be negative nor over 100 years']
-        when p_job.scheduled_at in ('infinity', '-infinity')
-        then array['scheduled_at', 'must be a finite time']
-        when p_job.deadline in ('infinity', '-infinity')
-        then array['deadline', 'must be a finite time']
+        when jobstream.time_fault(p_job.scheduled_at) is not null
+        then array['scheduled_at', jobstream.time_fault(p_job.scheduled_at)]
+        when jobstream.time_fault(p_job.deadline) is not null
+        then array['deadline', jobstream.time_fault(p_job.deadline)]
         when p_job.idempotency_key !~ '^[!-~]+$' or pg_catalog.char_length(p_job.idempotency_key) > 256
         then array['idempotency_key', 'must be 1 to 256 visible ASCII characters']
         when p_job.max_attempts not between 1 and 1000
@@ -107,9 +107,11 @@ as $$
     select pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.jsonb_build_array(
         p_job.kind, p_job.args, p_job.queue, p_job.priority,
         extract(epoch from p_job.scheduled_at), extract(epoch from p_job.delay), extract(epoch from p_job.deadline),
-        p_job.max_attempts, p_job.backoff, p_job.timeout_seconds, p_job.labels, p_job.concurrency_key,
-        pg_catalog.to_jsonb(p_job.await_jobs), p_job.parent_job, p_job.class, p_job.mode, p_job.scope
+        p_job.max_attempts, w.backoff ->> 'type',
+        pg_catalog.trim_scale((w.backoff ->> 'base')::numeric), pg_catalog.trim_scale((w.backoff ->> 'max')::numeric),
+        pg_catalog.trim_scale((w.backoff ->> 'jitter')::numeric), p_job.timeout_seconds, p_job.labels, p_job.concurrency_key, pg_catalog.to_jsonb(nullif(p_job.await_jobs, '{}')), p_job.parent_job, p_job.class, p_job.mode, p_job.scope
     )::text, 'UTF8'))
+    from (select jobstream.whole_backoff(p_job.backoff) as backoff) as w
 $$;
 
 comment on function jobstream.fingerprint(jobstream.new_job) is
@@ -221,6 +223,7 @@ comment on function jobstream.read_awaited(jobstream.new_job[]) is
 'What the requests await: {id of the request: {open, failed, ended}}. JS404.';
 
 -- {ordinal: id} of the requests that a unique key makes a repetition: of a job that is there, or of an earlier request.
+-- A request whose idempotency key is there already is answered by that, and stands for nobody else's unique key.
 -- Locks: the advisory locks of the keys, in ascending order, until the transaction ends.
 create function jobstream.find_uniques(p_jobs jobstream.new_job[])
 returns jsonb
@@ -247,6 +250,7 @@ begin
                 select j.id
                 from jobstream.jobs as j
                 where j.kind = n.kind
+                    and j.status in ('waiting', 'pending', 'running', 'failed')
                     and j.unique_key = n.unique_key
                     and j.owner = n.owner
                     and (
@@ -257,6 +261,10 @@ begin
                 limit 1
             ) as there on true
             where n.unique_key is not null
+                and not exists (
+                    select from jobstream.jobs as k
+                    where k.owner = n.owner and k.idempotency_key = n.idempotency_key
+                )
             window w as (partition by n.owner, n.kind, n.unique_key order by n.ordinal)
         ) as f
     );

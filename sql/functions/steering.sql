@@ -174,8 +174,8 @@ declare
     v_job jobstream.jobs;
 begin
     perform jobstream.act_as('reschedule');
-    if reschedule.at is null or reschedule.at in ('infinity', '-infinity') then
-        perform jobstream.refuse('JS400', 'at must be a time', '{"field": "at"}');
+    if reschedule.at is null or jobstream.time_fault(reschedule.at) is not null then
+        perform jobstream.refuse('JS400', 'at must be a time of the years 1 to 9999', '{"field": "at"}');
     end if;
     v_job := jobstream.lock_job(reschedule.id);
     if v_job.status not in ('waiting', 'pending', 'failed') then

@@ -15,6 +15,19 @@ $$;
 
 comment on function jobstream.name_fault(text) is 'What is wrong with the name of a queue or kind; null: nothing.';
 
+-- Bytes of a JSON value as text without white space, as programs send it: the blanks outside of texts are jsonb's own.
+create function jobstream.json_length(p_json jsonb)
+returns integer
+language sql
+immutable
+as $$
+    select pg_catalog.octet_length(p_json::text) - pg_catalog.octet_length(outside.text)
+        + pg_catalog.octet_length(pg_catalog.replace(outside.text, ' ', ''))
+    from (select pg_catalog.regexp_replace(p_json::text, '"(?:\\.|[^"\\])*"', '', 'g') as text) as outside
+$$;
+
+comment on function jobstream.json_length(jsonb) is 'Bytes of a JSON value as text without white space.';
+
 -- pg_column_size is cheap and at most six times smaller than the text (control characters are escaped in text).
 create function jobstream.json_fault(p_json jsonb)
 returns text
@@ -23,6 +36,7 @@ immutable
 as $$
     select case
         when pg_catalog.pg_column_size(p_json) > 170000 and pg_catalog.octet_length(p_json::text) > 1048576
+            and jobstream.json_length(p_json) > 1048576
         then 'is over 1 MiB'
     end
 $$;
@@ -76,6 +90,31 @@ $$;
 
 comment on function jobstream.backoff_fault(jsonb) is 'What is wrong with a backoff; null: nothing.';
 
+-- A backoff with its defaults filled in.
+create function jobstream.whole_backoff(p_backoff jsonb)
+returns jsonb
+language sql
+immutable
+as $$
+    select '{"type": "exponential", "base": 5, "max": 120, "jitter": 0.1}'::jsonb || coalesce(p_backoff, '{}')
+$$;
+
+comment on function jobstream.whole_backoff(jsonb) is 'A backoff with its defaults filled in.';
+
+-- Years from 1 to 9999: what other languages can read.
+create function jobstream.time_fault(p_at timestamptz)
+returns text
+language sql
+immutable
+as $$
+    select case
+        when p_at < '0001-01-02 00:00:00+00' or p_at >= '9999-12-31 00:00:00+00'
+        then 'must be a time of the years 1 to 9999'
+    end
+$$;
+
+comment on function jobstream.time_fault(timestamptz) is 'What is wrong with a time; null: nothing.';
+
 -- The values of a job that a plain UPDATE may have changed.
 create function jobstream.check_values(p_job jobstream.jobs)
 returns void
@@ -89,7 +128,9 @@ declare
         'args ' || jobstream.json_fault(p_job.args),
         'result ' || jobstream.json_fault(p_job.result),
         'labels ' || jobstream.labels_fault(p_job.labels),
-        'backoff ' || jobstream.backoff_fault(p_job.backoff)
+        'backoff ' || jobstream.backoff_fault(p_job.backoff),
+        'scheduled_at ' || jobstream.time_fault(p_job.scheduled_at),
+        'deadline ' || jobstream.time_fault(p_job.deadline)
     );
 begin
     if v_fault is not null then

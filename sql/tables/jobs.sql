@@ -110,7 +110,8 @@ create index jobs_by_concurrency_key on jobstream.jobs (queue, concurrency_key, 
 where concurrency_key is not null and status in ('waiting', 'pending', 'running', 'failed');
 comment on index jobstream.jobs_by_concurrency_key is 'admit_jobs(): who holds a key, who is next.';
 
-create index jobs_by_unique_key on jobstream.jobs (kind, unique_key) where unique_key is not null;
+create index jobs_by_unique_key on jobstream.jobs (kind, unique_key)
+where unique_key is not null and status in ('waiting', 'pending', 'running', 'failed');
 comment on index jobstream.jobs_by_unique_key is 'enqueue(unique_for): another job of that kind and key.';
 
 create index jobs_by_status on jobstream.jobs (status, id)

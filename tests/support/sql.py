@@ -168,11 +168,6 @@ async def detail_of_refusal(conn: Connection, statement: str, *values: Any) -> t
     return str(caught.value.sqlstate), json.loads(caught.value.detail or "{}")
 
 
-async def pid_of(conn: Connection) -> int:
-    """Return the backend of a connection."""
-    return int(await conn.fetchval("select pg_backend_pid()"))
-
-
 async def is_blocked(watcher: Connection, pid: int) -> str | None:
     """Say for which lock a backend waits; None if for none."""
     waits: str | None = await watcher.fetchval(STATE, pid)
@@ -190,11 +185,11 @@ async def started(conn: Connection, statement: str, *values: Any) -> AsyncIterat
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until_blocked(watcher: Connection, pid: int, task: "asyncio.Task[Any]") -> bool:
+async def until_blocked(watcher: Connection, rival: Connection, task: "asyncio.Task[Any]") -> bool:
     """Wait until the rival waits for a lock (True) or is through without waiting (False)."""
 
     async def settled() -> bool:
-        return task.done() or await is_blocked(watcher, pid) is not None
+        return task.done() or await is_blocked(watcher, rival.get_server_pid()) is not None
 
     await eventually(settled)
     return not task.done()
