@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 
 from jobstream.cli.exits import UsageFault
 from jobstream.cli.options import examples
-from jobstream.cli.processes import Ending, Stopper, log_level_option, run_process
+from jobstream.cli.processes import Ending, Stopper, log_level_option, run_process, start_logging
 
 if TYPE_CHECKING:
     from jobstream.application import JobStream
@@ -68,12 +68,11 @@ def command(
     from jobstream.cli.loading import load_application
     from jobstream.cli.running import WorkerOptions, queues_of
     from jobstream.settings import load_settings
-    from jobstream.worker.logs import configure_logging
 
     settings = load_settings(os.environ, host=host, port=port)
     app = load_application(application or "jobstream.cli.tryout:app")
     queues = [queue.name for queue in queues_of(app, WorkerOptions())]
-    configure_logging(level=log_level.upper())
+    start_logging(log_level)
     with _ground(settings, data_dir, tcp=tcp) as ground:
         settings = structs.replace(settings, database_url=ground.url, auth=settings.auth or "off")
 

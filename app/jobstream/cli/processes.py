@@ -29,6 +29,18 @@ log_level_option = click.option(
 )
 
 
+CHATTY_LIBRARIES = ("alembic", "asyncio", "httpcore", "httpx", "uvicorn.error")
+
+
+def start_logging(level: str) -> None:
+    """Log to stderr; libraries only what is worth a warning."""
+    from jobstream.worker.logs import configure_logging
+
+    configure_logging(level=level.upper())
+    for name in CHATTY_LIBRARIES:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
 class Ending(Struct, frozen=True, kw_only=True):
     """How a long-running command ended. `stuck`: a handler ignored its cancellation; its loop cannot be closed."""
 

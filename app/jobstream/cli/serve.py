@@ -7,7 +7,7 @@ import rich_click as click
 
 from jobstream.cli.exits import DONE, INTERRUPTED
 from jobstream.cli.options import examples
-from jobstream.cli.processes import Ending, log_level_option, run_process
+from jobstream.cli.processes import Ending, log_level_option, run_process, start_logging
 
 
 @click.command(
@@ -32,11 +32,10 @@ def command(host: str | None, port: int | None, log_level: str) -> int:
     from jobstream.cli.gateway.choice import required_database_url
     from jobstream.cli.listening import explained
     from jobstream.settings import load_settings
-    from jobstream.worker.logs import configure_logging
 
     settings = load_settings(os.environ, host=host, port=port)
     required_database_url(settings)
-    configure_logging(level=log_level.upper())
+    start_logging(log_level)
 
     async def main() -> Ending:
         from jobstream.api.server import serve

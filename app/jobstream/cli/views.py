@@ -123,6 +123,7 @@ class LiveBar:
             console=Console(highlight=False),
         )
         self._task: TaskID = self._progress.add_task("", total=None, status="connecting", count="")
+        self._latest: dict[str, Any] = {}
         self._lines = PlainLines(self._progress.console)
 
     def __enter__(self) -> Self:
@@ -152,12 +153,11 @@ class LiveBar:
                 pass
 
     def conclude(self, verdict: Verdict) -> None:
-        """Leave the bar as it ended, full only for a job that is done, and print the result below."""
+        """Leave the bar where it stood, and print the result below."""
         task = self._progress.tasks[0]
-        total = task.total or 1
-        self._progress.update(
-            self._task, total=total, completed=total if verdict.status == "done" else task.completed
-        )
+        if task.total is None:
+            self._progress.update(self._task, total=1, completed=verdict.status == "done")
+        self._update(count=_count(self._latest, eta=False))
         self._progress.stop()
         self._lines.conclude(verdict)
 
@@ -171,6 +171,7 @@ class LiveBar:
     def _show_progress(self, progress: Any) -> None:
         if not isinstance(progress, dict):
             return
+        self._latest = progress
         total = progress.get("total")
         self._progress.update(
             self._task,
@@ -181,14 +182,14 @@ class LiveBar:
         )
 
     def _update(self, **fields: str) -> None:
-        self._progress.update(self._task, **fields)  # type: ignore[arg-type]  # task fields, not its own parameters
+        self._progress.update(self._task, refresh=True, **fields)  # type: ignore[arg-type]  # a task's own fields
 
 
 def event_line(event: Event) -> Text:
-    """One event in words: `14:03:07  progress  50/100 50 %  resizing`."""
+    """One event in words: `14:03:07  progress   50/100 50 %  resizing`."""
     describe = _DESCRIPTIONS.get(event.type, _describe_emitted)
     return Text.assemble(
-        (event.at.astimezone().strftime("%H:%M:%S"), "dim"), "  ", f"{event.type:<9}", " ", describe(event)
+        (event.at.astimezone().strftime("%H:%M:%S"), "dim"), "  ", f"{event.type:<10}", " ", describe(event)
     )
 
 
@@ -229,13 +230,16 @@ _DESCRIPTIONS: dict[str, Callable[[Event], Text]] = {
 }
 
 
-def _count(progress: dict[str, Any]) -> str:
-    current, total, eta = progress.get("current"), progress.get("total"), progress.get("eta_secs")
-    parts = [f"{current:g}/{total:g}" if total is not None and current is not None else f"{current or 0:g}"]
+def _count(progress: dict[str, Any], *, eta: bool = True) -> str:
+    """`50/100  50 %  3 s left`, as far as it is known."""
+    current, total, left = progress.get("current"), progress.get("total"), progress.get("eta_secs")
+    parts = []
+    if current is not None:
+        parts.append(f"{current:g}" if total is None else f"{current:g}/{total:g}")
     if (percent := progress.get("percent")) is not None:
         parts.append(f"{percent:.0f} %")
-    if eta:
-        parts.append(f"{span(eta)} left")
+    if left and eta:
+        parts.append(f"{span(left)} left")
     return "  ".join(parts)
 
 

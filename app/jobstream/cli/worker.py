@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from jobstream.cli.options import ParamType, Span, examples
-from jobstream.cli.processes import Ending, Stopper, log_level_option, run_process
+from jobstream.cli.processes import Ending, Stopper, log_level_option, run_process, start_logging
 
 if TYPE_CHECKING:
     from jobstream.application import JobStream
@@ -99,12 +99,11 @@ def command(
     from jobstream.cli.loading import load_application
     from jobstream.cli.running import WorkerOptions
     from jobstream.settings import load_settings
-    from jobstream.worker.logs import configure_logging
 
     settings = load_settings(os.environ)
     url = required_database_url(settings)
     app = load_application(application)
-    configure_logging(level=log_level.upper())
+    start_logging(log_level)
     options = WorkerOptions(queues=queues, concurrency=concurrency, lease=lease, grace=grace)
     return run_process(lambda: _work(app, url, settings, options))
 
