@@ -5,8 +5,9 @@ Nothing here knows a driver, HTTP or the command line.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
+import msgspec
 from msgspec import Struct
 
 
@@ -37,6 +38,18 @@ class JobStreamError(Exception):
     def message(self) -> str:
         """The sentence for people, without the class's name."""
         return str(self.args[0])
+
+    def for_one(self) -> Self:
+        """The same error for one of several callers whom it concerns: no tracebacks shared, no place in a batch."""
+        error = type(self).__new__(type(self), *self.args)
+        error.__dict__.update(self.__dict__)
+        if self.detail is not None:
+            error.detail = msgspec.structs.replace(self.detail, ordinal=None)
+        return error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors cross to other processes whatever their `__init__` wants."""
+        return _rebuilt, (type(self), self.args, self.__dict__)
 
 
 class InvalidArgument(JobStreamError):
@@ -135,3 +148,9 @@ class JobCancelled(JobStreamError):
         self.job_id = job_id
         self.reason = reason
         self.last_error = last_error
+
+
+def _rebuilt(kind: type[JobStreamError], args: tuple[Any, ...], state: dict[str, Any]) -> JobStreamError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error

@@ -1,15 +1,19 @@
 """The client behind `app.connect(url)`."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import builtins
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
-from typing import Any, TypeVar, overload
+from typing import Any, Self, TypeVar, Unpack, overload
 
 from jobstream.client.handle import JobHandle
-from jobstream.domain.backoff import Backoff
+from jobstream.client.options import EnqueueOptions, new_job
+from jobstream.client.postgres import open_postgres
+from jobstream.client.transport import Transport
 from jobstream.domain.definition import JobDefinition
-from jobstream.domain.job import EVERY_JOB, Job, JobFilter, NewJob, Page
+from jobstream.domain.job import EVERY_JOB, Job, JobFilter, NewJob, Page, Status
+from jobstream.store.listener import Listener
 from jobstream.store.pool import Database
+from jobstream.store.rows import read_json
 
 ArgsT = TypeVar("ArgsT")
 ResultT = TypeVar("ResultT")
@@ -26,21 +30,43 @@ async def connect(
 ) -> AsyncIterator["Client"]:
     """A client over PostgreSQL, or over HTTP where the URL says so.
 
-    `listen_url`: a direct connection where `url` goes through PgBouncer. `token` is for HTTP.
+    `size`: connections at most. `listen_url`: a direct connection where `url` goes through PgBouncer. `token` is for
+    HTTP. Raises DatabaseUnavailable.
     """
-    raise NotImplementedError
-    yield
+    if url.startswith(("http://", "https://")):
+        from jobstream.client.http import open_http  # noqa: PLC0415 - httpx is heavy and seldom needed
+
+        async with open_http(url, token=token, size=size) as transport:
+            yield Client(transport)
+        return
+    async with (
+        Database.connect(
+            url, size=size, application_name=application_name, statement_cache=listen_url is None
+        ) as db,
+        Client.over(db, listen_url=listen_url) as client,
+    ):
+        yield client
 
 
 class Client:
-    """Enqueues jobs and follows them. Made by `connect`, or over a pool that exists with `Client.over`."""
+    """Enqueues jobs and follows them. Made by `connect`, or over a pool that exists by `Client.over`."""
+
+    def __init__(self, transport: Transport) -> None:
+        """Speaks through `transport`, which stays its owner's."""
+        self._transport = transport
 
     @classmethod
     @asynccontextmanager
-    async def over(cls, db: Database, *, listen_url: str | None = None) -> AsyncIterator["Client"]:
-        """A client that shares a pool. It listens on `listen_url`, else on the pool's own URL."""
-        raise NotImplementedError
-        yield
+    async def over(
+        cls, db: Database, *, listener: Listener | None = None, listen_url: str | None = None
+    ) -> AsyncIterator[Self]:
+        """A client that shares a pool.
+
+        It hears of events by `listener`, which its owner runs; else, once something is followed, by a connection of its
+        own to `listen_url` or the pool's URL.
+        """
+        async with open_postgres(db, listener=listener, listen_url=listen_url) as transport:
+            yield cls(transport)
 
     @overload
     async def enqueue(
@@ -48,25 +74,8 @@ class Client:
         job: JobDefinition[None, ResultT],
         args: None = None,
         *,
-        queue: str | None = None,
-        priority: int | None = None,
-        delay: float | None = None,
-        scheduled_at: datetime | None = None,
-        deadline: datetime | None = None,
-        idempotency_key: str | None = None,
-        max_attempts: int | None = None,
-        backoff: Backoff | None = None,
-        timeout: float | None = None,
-        labels: Mapping[str, str] | None = None,
-        concurrency_key: str | None = None,
-        unique: str | None = None,
-        unique_key: str | None = None,
-        await_jobs: Sequence[str | JobHandle[Any]] | None = None,
-        await_for: str | None = None,
-        owner: str | None = None,
-        triggered_by: str | None = None,
-        parent_job: str | JobHandle[Any] | None = None,
         connection: Any = None,
+        **options: Unpack[EnqueueOptions],
     ) -> JobHandle[ResultT]: ...
 
     @overload
@@ -75,86 +84,87 @@ class Client:
         job: JobDefinition[ArgsT, ResultT],
         args: ArgsT,
         *,
-        queue: str | None = None,
-        priority: int | None = None,
-        delay: float | None = None,
-        scheduled_at: datetime | None = None,
-        deadline: datetime | None = None,
-        idempotency_key: str | None = None,
-        max_attempts: int | None = None,
-        backoff: Backoff | None = None,
-        timeout: float | None = None,
-        labels: Mapping[str, str] | None = None,
-        concurrency_key: str | None = None,
-        unique: str | None = None,
-        unique_key: str | None = None,
-        await_jobs: Sequence[str | JobHandle[Any]] | None = None,
-        await_for: str | None = None,
-        owner: str | None = None,
-        triggered_by: str | None = None,
-        parent_job: str | JobHandle[Any] | None = None,
         connection: Any = None,
+        **options: Unpack[EnqueueOptions],
     ) -> JobHandle[ResultT]: ...
 
     @overload
     async def enqueue(
-        self,
-        job: str,
-        args: Any = None,
-        *,
-        queue: str | None = None,
-        priority: int | None = None,
-        delay: float | None = None,
-        scheduled_at: datetime | None = None,
-        deadline: datetime | None = None,
-        idempotency_key: str | None = None,
-        max_attempts: int | None = None,
-        backoff: Backoff | None = None,
-        timeout: float | None = None,
-        labels: Mapping[str, str] | None = None,
-        concurrency_key: str | None = None,
-        unique: str | None = None,
-        unique_key: str | None = None,
-        await_jobs: Sequence[str | JobHandle[Any]] | None = None,
-        await_for: str | None = None,
-        owner: str | None = None,
-        triggered_by: str | None = None,
-        parent_job: str | JobHandle[Any] | None = None,
-        connection: Any = None,
+        self, job: str, args: Any = None, *, connection: Any = None, **options: Unpack[EnqueueOptions]
     ) -> JobHandle[Any]: ...
 
-    async def enqueue(self, job: Any, args: Any = None, **options: Any) -> JobHandle[Any]:
+    async def enqueue(
+        self,
+        job: JobDefinition[Any, Any] | str,
+        args: Any = None,
+        *,
+        connection: Any = None,
+        **options: Unpack[EnqueueOptions],
+    ) -> JobHandle[Any]:
         """Enqueues a job, by its handler or by the name of its kind.
 
-        What is not given comes from the handler's declaration, then from the database's defaults. `delay` and
-        `timeout` in seconds. With `connection` the job is made in the caller's own transaction and is not visible
-        unless that commits; otherwise enqueues that are made at the same time share a statement.
+        With `connection` the job is made in the caller's own transaction and is there only if that commits; otherwise
+        enqueues that are made at the same time share a statement.
         Raises InvalidArgument, NotFound, KeyReused, KeyBusy, TooLarge.
         """
-        raise NotImplementedError
+        request = new_job(job, args, options)
+        if connection is None:
+            made = await self._transport.enqueue(request)
+        else:
+            [made] = await self._transport.enqueue_on(connection, [request])
+        return JobHandle(
+            transport=self._transport,
+            decode=read_json if isinstance(job, str) else job.decode_result,
+            id=made.id,
+            status=made.status,
+            idempotent=made.idempotent,
+        )
 
-    async def enqueue_many(self, jobs: Sequence[NewJob], *, connection: Any = None) -> list[JobHandle[Any]]:
-        """All of the jobs, in order, in one statement, or none of them."""
-        raise NotImplementedError
+    async def enqueue_many(
+        self, jobs: Sequence[NewJob], *, connection: Any = None
+    ) -> builtins.list[JobHandle[Any]]:
+        """All of the jobs, in order, in one statement, or none of them. An error's `detail.ordinal` names the one."""
+        if connection is None:
+            answers = await self._transport.enqueue_many(jobs)
+        else:
+            answers = await self._transport.enqueue_on(connection, jobs)
+        return [
+            JobHandle(
+                transport=self._transport,
+                decode=read_json,
+                id=made.id,
+                status=made.status,
+                idempotent=made.idempotent,
+            )
+            for made in answers
+        ]
 
-    def handle(self, id: str) -> JobHandle[Any]:
-        """A handle on a job that was enqueued elsewhere. Asks nothing yet."""
-        raise NotImplementedError
+    @overload
+    def handle(self, id: str) -> JobHandle[Any]: ...
+
+    @overload
+    def handle(self, id: str, job: JobDefinition[Any, ResultT]) -> JobHandle[ResultT]: ...
+
+    def handle(self, id: str, job: JobDefinition[Any, Any] | None = None) -> JobHandle[Any]:
+        """A handle on a job that was enqueued elsewhere; with its handler the result is typed. Asks nothing yet."""
+        return JobHandle(
+            transport=self._transport, decode=read_json if job is None else job.decode_result, id=id
+        )
 
     async def get(self, id: str) -> Job:
         """The job. Raises NotFound."""
-        raise NotImplementedError
+        return await self._transport.get(id)
 
     async def list(
         self, filter: JobFilter = EVERY_JOB, *, cursor: str | None = None, limit: int = 50
     ) -> Page[Job]:
         """A page of jobs, the newest first."""
-        raise NotImplementedError
+        return await self._transport.list(filter, cursor=cursor, limit=limit)
 
-    async def cancel(self, id: str, *, force: bool = False) -> str:
+    async def cancel(self, id: str, *, force: bool = False) -> Status:
         """Cancels a job. The status after. Raises NotFound, Conflict."""
-        raise NotImplementedError
+        return (await self._transport.cancel(id, force=force)).status
 
-    async def retry(self, id: str) -> str:
+    async def retry(self, id: str) -> Status:
         """Sets a job going again. The status after. Raises NotFound, Conflict."""
-        raise NotImplementedError
+        return (await self._transport.retry(id)).status

@@ -208,6 +208,15 @@ class Outcome(Struct, frozen=True):
     status: Status
 
 
+class End(Struct, frozen=True, kw_only=True):
+    """How a job ended. `result` is JSON text, None where there is none."""
+
+    status: Status
+    reason: str | None
+    result: str | None
+    last_error: str | None
+
+
 class JobFilter(Struct, frozen=True, kw_only=True):
     """Which jobs are meant: several values of one name mean or, different names and (contract §2).
 

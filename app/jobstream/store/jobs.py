@@ -15,6 +15,7 @@ from jobstream.domain.ids import checked_id
 from jobstream.domain.job import (
     EVERY_JOB,
     Current,
+    End,
     Enqueued,
     Job,
     JobFilter,
@@ -40,6 +41,18 @@ select seen.epoch, seen.snapshot, {JOB_COLUMNS}
 from seen
 cross join jobstream.jobs as j
 where j.id = $1::text and ($2::text is null or j.owner = $2::text)
+"""
+
+_ENDS: Final = """
+select
+    j.id,
+    j.status,
+    j.status in ('done', 'dlq', 'cancelled') as has_ended,
+    j.reason,
+    j.result::text as result,
+    j.last_error
+from jobstream.jobs as j
+where j.id = any ($1::text[])
 """
 
 # `who` must be done before the verb: the verb's argument is read from it.
@@ -147,6 +160,13 @@ class JobStore:
             event_cursor=await token_of(self._db, first["epoch"], first["snapshot"]),
         )
 
+    async def ends(self, ids: Sequence[str]) -> dict[str, End | None]:
+        """How those jobs ended, None for each that has not; unknown ones are left out."""
+        return {
+            row["id"]: _end(row) if row["has_ended"] else None
+            for row in await self._db.fetch(_ENDS, [checked_id(id) for id in ids])
+        }
+
     async def summary(self, filter: JobFilter = EVERY_JOB, *, owner: str | None = None) -> Summary:
         """What goes on among the jobs of a filter."""
         query, args = count_query(filter, owner)
@@ -231,6 +251,12 @@ class JobStore:
         if row is None:
             raise NotFound(f"no such job: {id}")
         return Outcome(row["id"], Status(row["status"]))
+
+
+def _end(row: Any) -> End:
+    return End(
+        status=Status(row["status"]), reason=row["reason"], result=row["result"], last_error=row["last_error"]
+    )
 
 
 def _encode(jobs: Sequence[NewJob]) -> str:

@@ -62,6 +62,7 @@ class Listener:
         self._listening: set[str] = set()
         self._session: asyncpg.Connection[asyncpg.Record] | None = None
         self._held: tuple[str, int] | None = None
+        self._is_stale = False
         self._taken: tuple[str, int] | None = None
         self._woken = asyncio.Event()
 
@@ -107,6 +108,11 @@ class Listener:
     async def let_go(self) -> None:
         """Has the worker's lock given back."""
         self._held = None
+        self._woken.set()
+
+    def attach_again(self) -> None:
+        """Has the worker's row attached anew: it was detached for a connection that is back by now."""
+        self._is_stale = True
         self._woken.set()
 
     async def run(self) -> None:
@@ -162,8 +168,9 @@ class Listener:
             _call_all(self._connect_callbacks)
 
     async def _keep_lock(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-        if self._taken == self._held:
+        if self._taken == self._held and not self._is_stale:
             return
+        self._is_stale = False
         if self._taken is not None:
             await workers.release(connection, self._taken[1])
             self._taken = None

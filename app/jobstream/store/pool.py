@@ -4,9 +4,10 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeGuard, TypeVar
 
 import asyncpg
+import asyncpg.pool
 
 from jobstream.errors import DatabaseUnavailable
 from jobstream.store.sqlstates import is_collision, mapped_errors
@@ -126,6 +127,11 @@ class Database:
                 # Rivals that met once meet again unless they part by chance.
                 await asyncio.sleep(random.uniform(0, 0.005 * 2**tries))
             return await run()
+
+
+def is_connection(value: object) -> TypeGuard[Connection]:
+    """Whether that is a connection of the driver: one of its own, or one out of a pool."""
+    return isinstance(value, (asyncpg.Connection, asyncpg.pool.PoolConnectionProxy))
 
 
 def plain_url(url: str) -> str:

@@ -1,0 +1,42 @@
+"""Components that run beside a block of the caller's, for as long as that lasts."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+
+class Background:
+    """A TaskGroup that ends with its block, not with its tasks."""
+
+    def __init__(self, group: asyncio.TaskGroup) -> None:
+        """See `background`."""
+        self._group = group
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, component: Coroutine[Any, Any, None]) -> None:
+        """Runs a component until the block is left."""
+        self._tasks.append(self._group.create_task(component))
+
+    def stop(self) -> None:
+        """Ends what runs."""
+        for task in self._tasks:
+            task.cancel()
+
+
+@asynccontextmanager
+async def background() -> AsyncIterator[Background]:
+    """Where components run. What the block raises comes out as it is, not in an ExceptionGroup."""
+    raised: BaseException | None = None
+    async with asyncio.TaskGroup() as group:
+        running = Background(group)
+        try:
+            yield running
+        except BaseException as error:  # noqa: BLE001 - raised again below, once the group is left
+            raised = error
+        running.stop()
+    if raised is not None:
+        try:
+            raise raised
+        finally:
+            del raised  # else its traceback's frame and it would hold each other
