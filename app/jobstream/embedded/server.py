@@ -85,27 +85,38 @@ class EmbeddedServer:
         """Make sure that a server runs, and count this process as a user. Again: starts one that was killed since."""
         self._cluster.make_folders()
         with exclusive(self._cluster.lock):
-            server = self._cluster.running()
-            if server is not None and self._tcp and not server.listens_on:
-                self._make_way_for_tcp()
-                server = None
-            self._cluster.prepare()
-            self._server = server or self._start()
             self._users.enter()
+            try:
+                self._cluster.prepare()
+                self._server = self._shared() or self._start()
+            except BaseException:
+                self._go()
+                raise
 
     def leave(self) -> None:
         """Count this process no more; the last one out stops the server."""
         with exclusive(self._cluster.lock):
-            self._users.leave()
-            if not self._users.others() and self._cluster.running() is not None:
-                self._cluster.stop()
-            self._server = None
+            self._go()
 
     @property
     def _live(self) -> Postmaster:
         if self._server is None:
             raise EmbeddedPostgresError("the embedded server is used outside its block")
         return self._server
+
+    def _shared(self) -> Postmaster | None:
+        """Return the server that runs already, if it will do."""
+        server = self._cluster.running()
+        if server is not None and self._tcp and not server.listens_on:
+            self._make_way_for_tcp()
+            return None
+        return server
+
+    def _go(self) -> None:
+        self._users.leave()
+        self._server = None
+        if not self._users.others() and self._cluster.running() is not None:
+            self._cluster.stop()
 
     def _start(self) -> Postmaster:
         server = self._cluster.start(tcp=self._tcp)
