@@ -70,9 +70,9 @@ class Api:
         self, path: str, *, last_event_id: str | None = None, **params: Any
     ) -> AsyncIterator["Events"]:
         """Open a stream."""
-        headers = self._credential()
+        headers: dict[str, Any] = {**self._credential()}
         if last_event_id is not None:
-            headers["Last-Event-ID"] = last_event_id
+            headers["Last-Event-ID"] = last_event_id.encode("latin-1")
         async with httpx_sse.aconnect_sse(
             self.http, "GET", f"/api/v1{path}", headers=headers, params=params
         ) as source:
