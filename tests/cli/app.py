@@ -31,7 +31,7 @@ async def until_file(ctx: JobContext, path: str) -> None:
     """Run until a file is there, saying so first."""
     ctx.emit("waiting.for_file", {"path": path})
     step = 0
-    while not Path(path).exists():  # noqa: ASYNC240 -- a test's own folder
+    while not Path(path).exists():
         step += 1
         ctx.progress(step)
         await asyncio.sleep(0.1)

@@ -48,6 +48,7 @@ async def development(app: JobStream, url: str, settings: Settings) -> AsyncIter
     """
     options = WorkerOptions(grace=GRACE_SECONDS)
     ready = asyncio.Event()
+    failure: Exception | None = None
     with explained(settings), closing(bind(settings.host, settings.port)) as listening:
         async with running(settings) as services, worker_for(app, url, settings, options) as worker:
             server = _Quiet(services, announce=ready.set)
@@ -60,10 +61,14 @@ async def development(app: JobStream, url: str, settings: Settings) -> AsyncIter
                 try:
                     await ready.wait()
                     yield both
+                except Exception as error:  # noqa: BLE001 -- raised below, outside of the groups, which would wrap it
+                    failure = error
                 finally:
                     both.stop()
                     # Waited for here: a group that is left by an error would cancel them in the middle of their end.
                     await asyncio.wait(tasks)
+    if failure is not None:
+        raise failure
 
 
 class _Quiet(Server):
