@@ -16,8 +16,10 @@ from jobstream.api.parameters import refuse_unknown
 from jobstream.api.problems import HANDLERS
 from jobstream.api.routes.events import EventsController
 from jobstream.api.routes.health import HealthController
+from jobstream.api.routes.insight import InsightController
 from jobstream.api.routes.jobs import JobsController
 from jobstream.api.routes.leases import LeasesController, VerbsController
+from jobstream.api.routes.page import PageController
 from jobstream.api.services import Services, running
 from jobstream.api.strict import StrictRequest
 from jobstream.settings import Settings
@@ -47,10 +49,10 @@ def app_for(services: Services) -> Litestar:
 def _application(settings: Settings, **options: Any) -> Litestar:
     api = Router(
         PREFIX,
-        route_handlers=[JobsController, EventsController, LeasesController, VerbsController],
+        route_handlers=[JobsController, EventsController, InsightController, LeasesController, VerbsController],
     )
     return Litestar(
-        [api, HealthController],
+        [api, HealthController, PageController],
         dependencies=COMMON,
         guards=[admit, refuse_unknown],
         exception_handlers=HANDLERS,
