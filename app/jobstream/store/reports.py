@@ -53,6 +53,12 @@ from (
 ) as r
 """
 
+_RUNNING = """
+select j.id, j.attempt
+from jobstream.jobs as j
+where j.status = 'running' and j.worker = $1::text
+"""
+
 _UPSTREAM = """
 select j.id, j.pipeline_step, j.result::text
 from jobstream.jobs as j
@@ -148,6 +154,11 @@ class ReportStore:
             [item.delay for item in returned],
         )
         return [Completion(row["id"], row["status"], False) for row in rows]
+
+    async def running(self, worker: str) -> list[tuple[str, int]]:
+        """Id and attempt of the jobs that run in that worker's name."""
+        rows = await self._db.fetch(_RUNNING, worker)
+        return [(row["id"], row["attempt"]) for row in rows]
 
     async def upstream(self, ids: Sequence[str]) -> list[Upstream]:
         """The results of awaited jobs; those that are gone are left out."""

@@ -201,11 +201,12 @@ class Completer:
             await self._leases.reject_result(held.job.id, held.job.attempt, outcome.error)
 
     def _ended(self, group: list[Report], lost: Collection[str]) -> None:
+        says_done = logger.isEnabledFor(logging.DEBUG)
         for held, outcome in group:
             self._let_go(held)
             if lost and held.job.id in lost:
                 logger.warning("the lease was lost, what the attempt did is dropped", extra=about(held.job))
-            elif not isinstance(outcome, Complete):
+            elif says_done or type(outcome) is not Complete:
                 _log_outcome(held, outcome)
 
     def _let_go(self, held: HeldJob) -> None:
@@ -256,6 +257,8 @@ def _log_outcome(held: HeldJob, outcome: Outcome) -> None:
             logger.warning("%s: %s: %s", kind, error.type, error.message, extra=about(held.job))
         case Reject(error=error):
             logger.warning("the result cannot be stored: %s", error, extra=about(held.job))
+        case Complete():
+            logger.debug("done", extra=about(held.job))
         case _:
             logger.debug("the job was given back", extra=about(held.job))
 

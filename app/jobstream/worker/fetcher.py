@@ -7,12 +7,14 @@ poll otherwise.
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import Enum, auto
 
 from jobstream.domain.job import ClaimedJob
-from jobstream.errors import DatabaseUnavailable
+from jobstream.errors import DatabaseUnavailable, LeaseLost
 from jobstream.pacing import Patience, Wake, jittered
-from jobstream.store.leases import LeaseStore
+from jobstream.store.leases import ClaimPosition, LeaseStore
+from jobstream.store.reports import ReportStore, Returned
 from jobstream.worker.executor import MAX_WAIT, Executor
 from jobstream.worker.held import HeldJobs
 from jobstream.worker.sizing import Load, Positions, QueueShare, Rate, plan_claims, room_for
@@ -25,6 +27,9 @@ HOT_POLL = 0.02
 HOT_AFTER_WORK = 1.0
 HOT_AFTER_BELL = 0.1
 SLOW_POLL = 0.25
+
+LAST_CLAIM_SECONDS = 3.0
+"""How long a worker that stops waits for the answer to the claim that it has just made."""
 
 
 class Found(Enum):
@@ -45,6 +50,7 @@ class Fetcher:
         self,
         *,
         leases: LeaseStore,
+        reports: ReportStore,
         executor: Executor,
         held: HeldJobs,
         queues: Sequence[QueueShare],
@@ -54,6 +60,7 @@ class Fetcher:
     ) -> None:
         """`worker` is the name that the claimed jobs bear."""
         self._leases = leases
+        self._reports = reports
         self._executor = executor
         self._held = held
         self._queues = queues
@@ -66,7 +73,9 @@ class Fetcher:
         self._ready = Wake()
         self._hot_until = 0.0
         self._patience = Patience()
+        self._is_in_doubt = False
         self._stopping = False
+        self._bound: asyncio.Timeout | None = None
         self._loop = asyncio.get_running_loop()
 
     def hear(self, queue: str) -> None:
@@ -91,22 +100,45 @@ class Fetcher:
     def stop(self) -> None:
         """Claim nothing more."""
         self._stopping = True
+        if self._bound is not None:
+            self._bound.reschedule(self._loop.time() + LAST_CLAIM_SECONDS)
         self._room.ring()
         self._ready.ring()
 
     async def run(self) -> None:
         """Claim until `stop`. Waits out a database that is away."""
-        while not self._stopping:
-            try:
-                found = await self.run_once()
-            except DatabaseUnavailable as error:
-                await self._wait_out(error)
-            else:
-                self._patience.succeeded()
-                await self._rest(found)
+        try:
+            async with asyncio.timeout(0 if self._stopping else None) as self._bound:
+                while not self._stopping:
+                    await self._claim_and_rest()
+        except TimeoutError:
+            logger.warning("the last claim was not answered in time")
+
+    async def _claim_and_rest(self) -> None:
+        try:
+            found = await self.run_once()
+        except DatabaseUnavailable as error:
+            await self._wait_out(error)
+        else:
+            self._patience.succeeded()
+            await self._rest(found)
+
+    async def return_strays(self) -> None:
+        """Give back the jobs that a claim took whose answer never came; else only their leases would free them."""
+        if not self._is_in_doubt:
+            return
+        strays = [
+            Returned(id=id, attempt=attempt)
+            for id, attempt in await self._reports.running(self._worker)
+            if self._held.get(id, attempt) is None
+        ]
+        with suppress(LeaseLost):
+            await self._reports.release_many(strays)
+        self._is_in_doubt = False
 
     async def run_once(self) -> Found:
         """Claim what there is room for, now, and hand it to the executor."""
+        await self.return_strays()
         self._executor.return_waiting(MAX_WAIT)
         room = room_for(self._concurrency, self._load())
         claims = plan_claims(self._queues, self._held.by_queue, room)
@@ -117,13 +149,7 @@ class Fetcher:
         found, claimed = Found.ALL, list[ClaimedJob]()
         for claim in claims:
             limit = min(claim.limit, room - len(claimed))
-            jobs = await self._leases.claim(
-                claim.queues,
-                limit=limit,
-                worker=self._worker,
-                lease_seconds=self._lease_seconds,
-                after=after,
-            )
+            jobs = await self._claim(claim.queues, limit, after)
             self._executor.submit([self._held.add(job, started) for job in jobs])
             claimed += jobs
             if len(jobs) == limit:
@@ -135,6 +161,18 @@ class Fetcher:
         if claimed:
             self._stay_hot(HOT_AFTER_WORK)
         return found
+
+    async def _claim(
+        self, queues: Sequence[str], limit: int, after: ClaimPosition | None
+    ) -> list[ClaimedJob]:
+        try:
+            return await self._leases.claim(
+                queues, limit=limit, worker=self._worker, lease_seconds=self._lease_seconds, after=after
+            )
+        except BaseException:
+            # Cut off by the network or by a cancellation, it may have been done all the same.
+            self._is_in_doubt = True
+            raise
 
     def _load(self) -> Load:
         running, waiting = self._executor.running, self._executor.waiting

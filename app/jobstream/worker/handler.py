@@ -138,6 +138,8 @@ def _checked(options: JobOptions, name: str) -> JobOptions:
 def _executor(asked: ExecutorKind | None, is_async: bool, name: str) -> ExecutorKind:
     if asked is None:
         return "async" if is_async else "thread"
+    if asked == "process":
+        raise NotImplementedError(f"job {name!r}: executor='process' is not there yet")
     if is_async != (asked == "async"):
         raise TypeError(f"job {name!r}: `async def` runs in the event loop, `def` in a thread or process")
     return asked

@@ -121,8 +121,14 @@ class Registration:
     async def run_once(self) -> None:
         """Withdraw the lock's word if its connection was lost and is not back."""
         if self._lost and not self._listener.connected:
-            await self._workers.detach(self._name)
+            await self._withdraw()
         self._lost = False
+
+    async def _withdraw(self) -> None:
+        await self._workers.detach(self._name)
+        if self._listener.connected:
+            # It came back meanwhile, and which of the two the database heard last nobody knows.
+            self._listener.attach_again()
 
     async def remove(self) -> None:
         """The worker has stopped: nothing of it is left."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from jobstream.client import Client
+from jobstream.errors import DatabaseUnavailable
 from jobstream.store.leases import LeaseStore
 from jobstream.store.listener import Listener
 from jobstream.store.pool import Database
@@ -16,7 +17,7 @@ from jobstream.store.reports import ReportStore
 from jobstream.store.workers import WorkerStore
 from jobstream.worker.completer import Completer
 from jobstream.worker.executor import Executor
-from jobstream.worker.fetcher import Fetcher
+from jobstream.worker.fetcher import LAST_CLAIM_SECONDS, Fetcher
 from jobstream.worker.handler import Handler
 from jobstream.worker.heartbeat import Heartbeat
 from jobstream.worker.held import HeldJobs
@@ -124,10 +125,18 @@ class Worker:
             parts.executor.hurry()
             raise
         finally:
+            await self._return_strays(parts.fetcher)
             await parts.executor.drain(self._grace_seconds)
             self.left_behind = parts.executor.running > 0
             # From here on only the database can keep us waiting.
             asyncio.get_running_loop().call_later(FLUSH_SECONDS, parts.give_up)
+
+    async def _return_strays(self, fetcher: Fetcher) -> None:
+        try:
+            async with asyncio.timeout(LAST_CLAIM_SECONDS):
+                await fetcher.return_strays()
+        except (DatabaseUnavailable, TimeoutError):
+            logger.warning("what the last claim may have taken could not be given back: its leases will end")
 
     def _assemble(self) -> "Parts":
         held = HeldJobs()
@@ -151,6 +160,7 @@ class Worker:
         )
         fetcher = Fetcher(
             leases=self._leases,
+            reports=self._reports,
             executor=executor,
             held=held,
             queues=self._queues,

@@ -1,7 +1,7 @@
 """The results of the jobs that a job awaited, as its handler finds them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,29 @@ from jobstream.store.reports import ReportStore
 from jobstream.store.reports import Upstream as Result
 
 
+class UpstreamResults(Mapping[str, Any]):
+    """Results by id; a step's name finds its result too, but only ids are counted and listed."""
+
+    def __init__(self, rows: Sequence[Result]) -> None:
+        """A job without a result has None; one that was deleted meanwhile is missing."""
+        self._by_id = {
+            row.id: None if row.result is None else msgspec.json.decode(row.result) for row in rows
+        }
+        self._ids = {row.step: row.id for row in rows if row.step is not None}
+
+    def __getitem__(self, key: str) -> Any:
+        """The result of a job, by its id or its step's name."""
+        return self._by_id[self._ids.get(key, key)]
+
+    def __iter__(self) -> Iterator[str]:
+        """The ids."""
+        return iter(self._by_id)
+
+    def __len__(self) -> int:
+        """How many jobs."""
+        return len(self._by_id)
+
+
 class Upstream:
     """Reads results, waiting for a database that is away."""
 
@@ -20,17 +43,8 @@ class Upstream:
         self._reports = reports
 
     async def read(self, ids: Sequence[str]) -> Mapping[str, Any]:
-        """Each awaited job's result by its id, and by its step's name where it was a step of a pipeline.
-
-        A job without a result has None; one that was deleted meanwhile is missing.
-        """
-        results: dict[str, Any] = {}
-        for row in await self._rows(ids):
-            value = None if row.result is None else msgspec.json.decode(row.result)
-            results[row.id] = value
-            if row.step is not None:
-                results[row.step] = value
-        return results
+        """Each awaited job's result by its id, and by its step's name where it was a step of a pipeline."""
+        return UpstreamResults(await self._rows(ids))
 
     async def _rows(self, ids: Sequence[str]) -> list[Result]:
         patience = Patience()

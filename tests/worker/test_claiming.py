@@ -1,0 +1,115 @@
+"""When and what a worker claims."""
+
+import asyncio
+
+from jobstream import JobContext, JobStream
+from jobstream.store.listener import Listener
+from jobstream.store.pool import Database
+from jobstream.worker.sizing import QueueShare
+from jobstream.worker.supervisor import Worker
+from tests.support import Connect, Connection, eventually
+from tests.worker.conftest import StartWorker
+from tests.worker.support import enqueue, events, status_is
+
+BLOCKED = """
+select pid from pg_stat_activity
+where datname = current_database() and wait_event_type = 'Lock' and query like '%jobstream.claim%'
+"""
+
+
+async def seconds_until_started(conn: Connection, id: str) -> float:
+    job = await status_is(conn, id, "done")
+    seconds: float = (job["started_at"] - job["created_at"]).total_seconds()
+    return seconds
+
+
+async def test_an_idle_worker_hears_the_bell(
+    app: JobStream, start_worker: StartWorker, conn: Connection, listener: Listener
+) -> None:
+    @app.job("one")
+    async def one(ctx: JobContext) -> None: ...
+
+    async with start_worker():
+        await eventually(lambda: listener.connected)
+        took = [await seconds_until_started(conn, await enqueue(conn, "one")) for _ in range(9)]
+    assert sorted(took)[4] < 0.02, took
+
+
+async def test_without_a_bell_the_slow_poll_finds_jobs(
+    app: JobStream, database: Database, conn: Connection
+) -> None:
+    @app.job("one")
+    async def one(ctx: JobContext) -> None: ...
+
+    deaf = Listener(url=database.url, enabled=False)
+    worker = Worker(handlers=app.handlers, database=database, listener=deaf, queues=[QueueShare("default")])
+    async with asyncio.TaskGroup() as group:
+        group.create_task(worker.run())
+        took = [await seconds_until_started(conn, await enqueue(conn, "one")) for _ in range(3)]
+        worker.stop()
+    assert max(took) < 0.5, took
+
+
+async def test_what_is_more_urgent_runs_first_and_the_queues_order_counts(
+    app: JobStream, start_worker: StartWorker, conn: Connection
+) -> None:
+    order: list[str] = []
+
+    @app.job("note")
+    async def note(ctx: JobContext, args: str) -> None:
+        order.append(args)
+
+    await enqueue(conn, "note", "other queue", queue="b", priority=-10)
+    await enqueue(conn, "note", "normal")
+    await enqueue(conn, "note", "urgent", priority=-1)
+    await enqueue(conn, "note", "later", priority=1)
+    async with start_worker(concurrency=1, queues=[QueueShare("default"), QueueShare("b")]):
+        await eventually(lambda: len(order) == 4)
+    assert order == ["urgent", "normal", "later", "other queue"]
+
+
+async def test_an_urgent_job_overtakes_a_backlog_within_a_second(
+    app: JobStream, start_worker: StartWorker, conn: Connection
+) -> None:
+    @app.job("tick")
+    async def tick(ctx: JobContext) -> None:
+        await asyncio.sleep(0.002)
+
+    for _ in range(40):
+        await conn.execute("select jobstream.enqueue('tick') from generate_series(1, 100)")
+    async with start_worker(concurrency=2):
+        await eventually(
+            lambda: conn.fetchval("select count(*) > 50 from jobstream.jobs where status = 'done'")
+        )
+        id = await enqueue(conn, "tick", priority=-1)
+        took = await seconds_until_started(conn, id)
+    assert took < 1.0
+
+
+async def test_jobs_of_a_claim_whose_answer_never_came_are_given_back(
+    app: JobStream, start_worker: StartWorker, connect: Connect
+) -> None:
+    @app.job("stray")
+    async def stray(ctx: JobContext) -> int:
+        return ctx.attempt
+
+    conn, operator = await connect(), await connect()
+    await conn.execute("insert into jobstream.queues (name, max_running) values ('default', 100)")
+    id = await enqueue(conn, "stray")
+    await conn.execute("select from jobstream.claim('{default}', 1, 'half deaf')")
+    transaction = operator.transaction()
+    await transaction.start()
+    await operator.execute("select from jobstream.queues where name = 'default' for update")
+    async with start_worker(name="half deaf"):
+        backend = await eventually(lambda: conn.fetchval(BLOCKED))
+        await conn.execute("select pg_terminate_backend($1)", backend)
+        await transaction.rollback()
+        job = await status_is(conn, id, "done")
+    assert (job["result"], job["failures"], job["crashes"]) == (2, 0, 0)
+    assert [status for _, status, _ in await events(conn, id)] == [
+        "pending",
+        "running",
+        "pending",
+        "running",
+        "done",
+    ]
