@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from jobstream.domain.event import Event
+from jobstream.domain.ids import checked_id
 from jobstream.domain.job import TERMINAL, End, Job
 from jobstream.errors import DatabaseUnavailable, JobStreamError, NotFound
 from jobstream.pacing import Patience, Wake, jittered
@@ -133,7 +134,8 @@ class Ends:
         self._asked = Wake()
 
     async def wait(self, id: str) -> End:
-        """A job's end. Raises NotFound."""
+        """A job's end. Raises NotFound; InvalidArgument for what is no id."""
+        checked_id(id)  # here, where it is one caller's fault: later it would be that of all who wait
         waiter: asyncio.Future[End] = asyncio.get_running_loop().create_future()
         self._waiters[id].add(waiter)
         self._asked.ring()
@@ -141,9 +143,11 @@ class Ends:
         try:
             return await waiter
         finally:
-            self._waiters[id].discard(waiter)
-            if not self._waiters[id]:
-                del self._waiters[id]
+            others = self._waiters.get(id)
+            if others is not None:
+                others.discard(waiter)
+                if not others:
+                    del self._waiters[id]
 
     async def run(self) -> None:
         """Looks for ends while somebody waits, until cancelled."""
@@ -176,7 +180,7 @@ class Ends:
         return bool(over)
 
     def _settle(self, id: str, outcome: End | JobStreamError) -> None:
-        for waiter in self._waiters.get(id, ()):
+        for waiter in self._waiters.pop(id, ()):
             if waiter.done():
                 continue
             if isinstance(outcome, JobStreamError):
