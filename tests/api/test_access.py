@@ -39,7 +39,7 @@ async def test_a_wrong_token_is_refused(guarded: Api, token: Token) -> None:
     good = await token("alice", "read")
     for wrong in ("x", good + "x", good[:-1], good.upper(), "jst_", f"{good} {good}", "é"):
         answer = await guarded.http.get(
-            "/api/v1/jobs", headers={"Authorization": f"Bearer {wrong}".encode("latin-1")}
+            "/api/v1/jobs", headers={b"Authorization": f"Bearer {wrong}".encode("latin-1")}
         )
         assert problem(answer) == (401, "unauthorized"), wrong
     for header in ("Basic YTpi", "Bearer", good):
@@ -239,7 +239,8 @@ async def test_with_auth_off_this_machines_names_are_served(api: Api, host: str)
 
 
 @pytest.mark.parametrize(
-    "host", ["example.org", "localhost.example.org", "127.0.0.1.nip.io", "evil@localhost", "[::2]", "10.0.0.1", ""]
+    "host",
+    ["example.org", "localhost.example.org", "127.0.0.1.nip.io", "evil@localhost", "[::2]", "10.0.0.1", ""],
 )
 async def test_with_auth_off_other_names_are_refused(api: Api, host: str) -> None:
     answer = await api.get("/jobs", headers={"Host": host})
@@ -266,7 +267,9 @@ async def test_with_auth_off_ones_own_origin_is_served(api: Api) -> None:
     assert (await api.get("/jobs", headers={"Origin": api.address})).status_code == 200
 
 
-@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+@pytest.mark.parametrize(
+    "media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]
+)
 async def test_with_auth_off_a_write_must_say_that_it_is_json(api: Api, media_type: str) -> None:
     headers = {"Idempotency-Key": "k", "Content-Type": media_type}
     answer = await api.post("/jobs", content=b'{"spec": {"kind": "k"}}', headers=headers)
@@ -296,5 +299,3 @@ async def test_a_server_says_that_it_is_ready(api: Api) -> None:
     assert (await api.get("//readyz")).json() == {
         "status": "ok", "database": "ok", "schema": "ok", "listener": "ok", "draining": False,
     }  # fmt: skip
-
-

@@ -25,14 +25,26 @@ def stored(told: list[Told]) -> list[Told]:
 
 async def test_the_history_of_a_job_that_has_ended_comes_at_once_and_ends(api: Api) -> None:
     id, told = await finished(api, steps=2)
-    assert [each.type for each in told] == ["hello", "status", "status", "progress", "progress", "status", "end"]
+    assert [each.type for each in told] == [
+        "hello",
+        "status",
+        "status",
+        "progress",
+        "progress",
+        "status",
+        "end",
+    ]
     hello, end = told[0], told[-1]
     assert hello.data["status"] == "done"
     assert hello.id == "0"
     assert end.data == {"reason": "done"}
     assert end.id == told[-2].id
     last = told[-2].data
-    assert (last["status"], last["data"]["from"], last["data"]["result"]) == ("done", "running", {"answer": 42})
+    assert (last["status"], last["data"]["from"], last["data"]["result"]) == (
+        "done",
+        "running",
+        {"answer": 42},
+    )
     assert last["job_id"] == id
 
 
@@ -142,12 +154,13 @@ async def test_an_end_in_the_middle_of_the_history_does_not_end_the_stream(api: 
 
 
 @pytest.mark.parametrize(
-    "cursor", ["999999999", "-1", "1.5", "x", "g1.x", "g1.aaaaaaaa.AQ", "9" * 30, "a b", "é", "0001", "x" * 500]
+    "cursor",
+    ["999999999", "-1", "1.5", "x", "g1.x", "g1.aaaaaaaa.AQ", "9" * 30, "a b", "é", "0001", "x" * 500],
 )
 async def test_a_cursor_that_is_none_of_ours_resets(api: Api, cursor: str) -> None:
     id, told = await finished(api)
     answer = await api.http.get(
-        f"/api/v1/jobs/{id}/events", headers={"Last-Event-ID": cursor.encode("latin-1")}
+        f"/api/v1/jobs/{id}/events", headers={b"Last-Event-ID": cursor.encode("latin-1")}
     )
     assert answer.status_code == 200
     blocks = [parsed(block) for block in answer.text.strip().split("\n\n")]
@@ -361,5 +374,3 @@ async def prune(conn: Connection, *, upto: int) -> None:
 def parsed(block: str) -> Told:
     fields = dict(line.split(": ", 1) for line in block.split("\n"))
     return Told(fields["event"], fields["id"], json.loads(fields["data"]))
-
-

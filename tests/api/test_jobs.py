@@ -99,7 +99,13 @@ async def test_with_auth_off_jobs_are_local(api: Api) -> None:
         ({"spec": {"kind": "k"}, "nope": 1}, "/nope"),
         ({"spec": {"kind": "k", "labels": {str(n): "" for n in range(33)}}}, "/spec/labels"),
         ({"spec": {"kind": "k", "labels": {"a": "x" * 129}}}, "/spec/labels"),
-        ({"spec": {"kind": "k"}, "scheduling": {"scheduled_at": "2100-01-01T00:00:00Z", "delay_seconds": 1}}, "/scheduling"),
+        (
+            {
+                "spec": {"kind": "k"},
+                "scheduling": {"scheduled_at": "2100-01-01T00:00:00Z", "delay_seconds": 1},
+            },
+            "/scheduling",
+        ),
         ({"spec": {"kind": "k", "unique": "active"}}, "/spec/unique"),
     ],
 )
@@ -297,7 +303,17 @@ async def test_filters_of_one_name_mean_or_and_others_and(api: Api) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["status=odd", "label=x", "since=odd", "pipeline_id=x", "limit=x", "cursor=x", "kind=%00", "q=%00", "kind=%ED%A0%80%00"],
+    [
+        "status=odd",
+        "label=x",
+        "since=odd",
+        "pipeline_id=x",
+        "limit=x",
+        "cursor=x",
+        "kind=%00",
+        "q=%00",
+        "kind=%ED%A0%80%00",
+    ],
 )
 async def test_a_bad_filter_is_refused(api: Api, query: str) -> None:
     assert problem(await api.get(f"/jobs?{query}")) == (400, "invalid")

@@ -134,7 +134,9 @@ async def test_a_lease_that_is_lost_counts_for_nothing(api: Api, verb: str, body
     assert (await api.job(id)) == before
 
 
-@pytest.mark.parametrize("result", [rb'"\u0000"', rb'{"a": "\ud800"}', b"1e400000", b"[" * 3 + b"1e999999" + b"]" * 3])
+@pytest.mark.parametrize(
+    "result", [rb'"\u0000"', rb'{"a": "\ud800"}', b"1e400000", b"[" * 3 + b"1e999999" + b"]" * 3]
+)
 async def test_a_result_that_cannot_be_stored_ends_the_job(api: Api, result: bytes) -> None:
     id = await api.create()
     lease = await api.claim()
@@ -165,10 +167,14 @@ async def test_what_an_error_cannot_hold_is_replaced(api: Api) -> None:
         headers={"Content-Type": "application/json"},
     )
     assert answer.json() == {"status": "dlq"}, lease
-    assert (await api.job(id))["retry"]["last_error"] == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}"
+    assert (await api.job(id))["retry"][
+        "last_error"
+    ] == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}"
 
 
-@pytest.mark.parametrize("type", ["status", "message", "open", "error", "heartbeat", "Upper", "", "x" * 65, "a b"])
+@pytest.mark.parametrize(
+    "type", ["status", "message", "open", "error", "heartbeat", "Upper", "", "x" * 65, "a b"]
+)
 async def test_a_type_that_is_not_a_workers_is_refused(api: Api, type: str) -> None:
     await api.create()
     answer = await api.verb(await api.claim(), "emit", type=type)
@@ -191,7 +197,9 @@ async def test_an_attempt_that_is_none_is_refused(api: Api, attempt: Any) -> Non
     assert pointers(answer) == ["/attempt"]
 
 
-async def test_a_job_that_plain_sql_filled_with_the_extreme_is_still_shown(api: Api, conn: Connection) -> None:
+async def test_a_job_that_plain_sql_filled_with_the_extreme_is_still_shown(
+    api: Api, conn: Connection
+) -> None:
     id = await api.create(key=new_key())
     await conn.execute(
         """update jobstream.jobs

@@ -41,11 +41,10 @@ def test_a_moment_is_a_date_or_milliseconds(text: str, moment: datetime) -> None
 def test_any_other_text_is_no_moment(text: str) -> None:
     try:
         moment = read_moment("since", text)
-    except Rejected as refused:
-        assert refused.faults[0].parameter == "since"
-    else:
-        assert moment is not None
-        assert moment.tzinfo is not None
+    except Rejected:
+        return
+    assert moment is not None
+    assert moment.tzinfo is not None
 
 
 @pytest.mark.parametrize("text", ["2024-05-01T10:00:00", "yesterday", "", "-1", "0001-01-01T00:00:00+10:00"])
@@ -70,7 +69,14 @@ def test_a_status_that_there_is_not_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("text", "prefer", "seconds"),
-    [(None, None, 0), ("5", None, 5), ("0.5", "wait=9", 0.5), (None, "wait=9", 9), ("1e9", None, 60), ("inf", None, 60)],
+    [
+        (None, None, 0),
+        ("5", None, 5),
+        ("0.5", "wait=9", 0.5),
+        (None, "wait=9", 9),
+        ("1e9", None, 60),
+        ("inf", None, 60),
+    ],
 )
 def test_waiting_is_bounded(text: str | None, prefer: str | None, seconds: float) -> None:
     assert read_seconds("wait", text, prefer, most=60) == seconds

@@ -49,7 +49,13 @@ def app_for(services: Services) -> Litestar:
 def _application(settings: Settings, **options: Any) -> Litestar:
     api = Router(
         PREFIX,
-        route_handlers=[JobsController, EventsController, InsightController, LeasesController, VerbsController],
+        route_handlers=[
+            JobsController,
+            EventsController,
+            InsightController,
+            LeasesController,
+            VerbsController,
+        ],
     )
     return Litestar(
         [api, HealthController, PageController],

@@ -85,7 +85,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         raise SettingsError(["JOBSTREAM_DATABASE_URL is not set"])
     async with Database.connect(url, size=settings.pool_size, application_name="jobstream serve") as database:
         await check_schema(database)
-        listener = Listener(url=settings.listen_url or url, application_name="jobstream serve")
+        listener = Listener(url=settings.listen_url or url, application_name="jobstream serve listener")
         services = Services(settings=settings, database=database, listener=listener)
         async with _tasks(services):
             yield services
