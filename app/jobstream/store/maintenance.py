@@ -1,10 +1,11 @@
 """The database's own duties, and who does them."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final
 
+from jobstream.errors import DatabaseUnavailable
 from jobstream.store.pool import Connection, Database
 from jobstream.store.sqlstates import mapped_errors
 from jobstream.store.workers import LOCK_CLASS
@@ -64,7 +65,7 @@ class MaintenanceStore:
             try:
                 yield Lead(connection)
             finally:
-                if not connection.is_closed():
+                with suppress(DatabaseUnavailable), mapped_errors():  # the lock is gone if the connection is
                     await connection.execute(_UNLOCK, LOCK_CLASS, MAINTENANCE_LOCK)
 
 

@@ -44,6 +44,9 @@ _BY_CLASS: Final[dict[str, type[JobStreamError]]] = {
 }
 
 
+_CLOSED: Final = ("connection is closed", "was closed", "pool is clos", "released back to the pool")
+
+
 def is_collision(error: asyncpg.PostgresError) -> bool:
     """Whether the statement failed only because of a rival."""
     return error.sqlstate in COLLISIONS
@@ -69,7 +72,8 @@ def mapped_errors() -> Iterator[None]:
             raise
         raise known(error.message or str(error), detail=_detail(error)) from error
     except asyncpg.InterfaceError as error:
-        if "connection is closed" in str(error) or "pool is" in str(error) or "was closed" in str(error):
+        # The driver has one class for these and for misuse.
+        if any(sign in str(error) for sign in _CLOSED):
             raise errors.DatabaseUnavailable(str(error)) from error
         raise
     except (OSError, TimeoutError, asyncpg.InternalClientError) as error:
