@@ -24,6 +24,8 @@ _session = ExitStack()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--postgres", metavar="VERSION", help="run on this version of PostgreSQL in Docker")
+    parser.addoption("--minutes", type=float, metavar="N", help="how long the storms of tests/process last")
+    parser.addoption("--seed", type=int, metavar="S", help="a storm's seed, to see the same one again")
 
 
 def pytest_configure(config: pytest.Config) -> None:

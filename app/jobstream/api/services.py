@@ -12,8 +12,11 @@ from jobstream.api.access import Authenticator
 from jobstream.api.bell import Broadcast
 from jobstream.api.credentials import CredentialWatch, TokenAuthenticator
 from jobstream.api.local import authenticate_locally, check_bind
+from jobstream.api.shared import Shared
 from jobstream.api.streams.outlet import Pace, Ticker
 from jobstream.api.streams.source import DIMENSIONS, Place, StoredEvents
+from jobstream.api.streams.summary import Question
+from jobstream.domain.job import Summary
 from jobstream.errors import SettingsError
 from jobstream.hub import Feed, Hub
 from jobstream.maintenance import Maintenance
@@ -42,7 +45,7 @@ class Services:
         self.settings = settings
         self.database = database
         self.listener = listener
-        self.jobs = JobStore(database)
+        self.jobs = JobStore(database, raw=True)
         self.events = EventStore(database)
         self.leases = LeaseStore(database)
         self.tokens = TokenStore(database)
@@ -50,12 +53,17 @@ class Services:
         self.feed: Feed[Place] = Feed(hub=self.hub, source=StoredEvents(self.events))
         self.ticker = Ticker(Pace(heartbeat=settings.heartbeat_seconds))
         self.credentials = CredentialWatch(self.tokens)
+        self.summaries: Shared[Question, Summary] = Shared(self._summary, every=0.5)
         self.ready = Broadcast()
         self.draining = asyncio.Event()
         self._drained_by = 0.0
         self.authenticate: Authenticator = (
             authenticate_locally if settings.auth == "off" else TokenAuthenticator(self.tokens)
         )
+
+    async def _summary(self, question: Question) -> Summary:
+        filter, owner = question
+        return await self.jobs.summary(filter, owner=owner)
 
     def drain(self) -> None:
         """Begin to go: not ready any more, open streams end one after the other within the drain window."""
