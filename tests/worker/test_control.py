@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from jobstream import JobContext, JobStream
+from jobstream import Client, JobContext, JobStream
 from jobstream.errors import InvalidArgument, LeaseLost, TooLarge
 from jobstream.maintenance import Maintenance
+from jobstream.store.pool import Database
 from jobstream.worker.sizing import QueueShare
 from tests.support import Connect, Connection, eventually
 from tests.worker.conftest import StartWorker
@@ -267,3 +268,30 @@ async def test_a_handler_that_raises_system_exit_does_not_end_its_worker(
     async with start_worker():
         jobs = [await status_is(conn, id, "dlq") for id in ids]
     assert "SystemExit: 3" in jobs[0]["last_error"] and "KeyboardInterrupt" in jobs[1]["last_error"]
+
+
+async def test_what_a_handler_enqueues_is_its_jobs_child_and_of_its_owner(
+    app: JobStream, start_worker: StartWorker, conn: Connection, database: Database
+) -> None:
+    @app.job("leaf")
+    async def leaf(ctx: JobContext, args: int) -> int:
+        return args + 1
+
+    @app.job("root")
+    async def root(ctx: JobContext) -> int:
+        child = await ctx.client.enqueue(leaf, 41)
+        return await child.result(timeout=10)
+
+    @app.job("other")
+    async def other(ctx: JobContext) -> None:
+        await ctx.client.enqueue("leaf", 1, owner="bob", parent_job=None)
+
+    ids = [await enqueue(conn, kind, owner="alice") for kind in ("root", "other")]
+    async with Client.over(database) as client, start_worker(client=client):
+        job = await status_is(conn, ids[0], "done")
+        await status_is(conn, ids[1], "done")
+    assert job["result"] == 42
+    leaves = await conn.fetch(
+        "select owner, parent_job from jobstream.jobs where kind = 'leaf' order by owner"
+    )
+    assert [tuple(found) for found in leaves] == [("alice", ids[0]), ("bob", None)]

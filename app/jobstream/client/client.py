@@ -51,9 +51,17 @@ async def connect(
 class Client:
     """Enqueues jobs and follows them. Made by `connect`, or over a pool that exists by `Client.over`."""
 
-    def __init__(self, transport: Transport) -> None:
-        """Speaks through `transport`, which stays its owner's."""
+    def __init__(self, transport: Transport, defaults: EnqueueOptions | None = None) -> None:
+        """Speaks through `transport`, which stays its owner's. `defaults` are for every enqueue that says nothing else."""
         self._transport = transport
+        self._defaults = defaults or EnqueueOptions()
+
+    def with_defaults(self, **options: Unpack[EnqueueOptions]) -> "Client":
+        """The same client with options for every `enqueue` that does not say otherwise.
+
+        What a handler enqueues by `ctx.client` belongs so to its job's owner, and is its job's child.
+        """
+        return Client(self._transport, self._defaults | options)
 
     @classmethod
     @asynccontextmanager
@@ -107,7 +115,7 @@ class Client:
         enqueues that are made at the same time share a statement.
         Raises InvalidArgument, NotFound, KeyReused, KeyBusy, TooLarge.
         """
-        request = new_job(job, args, options)
+        request = new_job(job, args, self._defaults | options)
         if connection is None:
             made = await self._transport.enqueue(request)
         else:

@@ -21,7 +21,7 @@ class JobContext:
     `progress`, `log` and `emit` may be called without waiting; `await` them to know that they are stored.
     """
 
-    __slots__ = ("_client", "_held", "_job", "_journal", "_upstream")
+    __slots__ = ("_client", "_held", "_job", "_journal", "_own_client", "_upstream")
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class JobContext:
         self._client = client
         self._upstream = upstream
         self._job: Job | None = None
+        self._own_client: Client | None = None
 
     @property
     def job(self) -> Job:
@@ -70,10 +71,15 @@ class JobContext:
 
     @property
     def client(self) -> "Client":
-        """A client on the worker's own connections: enqueue more, look at others."""
+        """A client on the worker's own connections: enqueue more, look at others.
+
+        What is enqueued by it has this job's owner and is its child, unless the call says otherwise.
+        """
         if self._client is None:
             raise RuntimeError("this context has no client")
-        return self._client
+        if self._own_client is None:
+            self._own_client = self._client.with_defaults(owner=self.job.owner, parent_job=self.job.id)
+        return self._own_client
 
     def progress(self, current: float, total: float | None = None, step: str | None = None) -> "Stored":
         """Say how far the job is. At most ten a second are stored, and always the last.
