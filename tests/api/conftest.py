@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from typing import Protocol
 
 import httpx
@@ -23,20 +23,19 @@ class Serve(Protocol):
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[tuple[Services, str]]:
     """The server of `jobstream serve`, within this event loop."""
-    listening = bind(settings.host, 0)
-    host, port = listening.getsockname()[:2]
-    async with running(settings) as services, asyncio.TaskGroup() as tasks:
-        started = asyncio.Event()
-        server = Server(services, announce=started.set)
-        task = tasks.create_task(server._serve([listening]))
-        await started.wait()
-        try:
-            yield services, f"http://{host}:{port}"
-        finally:
-            services.drain()
-            server.should_exit = True
-            await task
-    listening.close()
+    with closing(bind(settings.host, 0)) as listening:
+        host, port = listening.getsockname()[:2]
+        async with running(settings) as services, asyncio.TaskGroup() as tasks:
+            started = asyncio.Event()
+            server = Server(services, announce=started.set)
+            task = tasks.create_task(server._serve([listening]))
+            await started.wait()
+            try:
+                yield services, f"http://{host}:{port}"
+            finally:
+                services.drain()
+                server.should_exit = True
+                await task
 
 
 @pytest.fixture

@@ -9,8 +9,12 @@ from litestar import Response
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
+from jobstream.api.access import Caller
 from jobstream.api.dependencies import AnyRequest
 from jobstream.api.negotiation import matches
+from jobstream.api.services import Services
+from jobstream.api.streams.outlet import Outlet
+from jobstream.api.streams.response import EventStream, Script
 from jobstream.domain.job import Enqueued, Job, Outcome, Page, Seen
 
 T = TypeVar("T")
@@ -76,6 +80,16 @@ def result(job: Job) -> Response[Result]:
         status_code=200 if lifecycle.status.terminal else 202,
         headers={"Cache-Control": "no-store"},
     )
+
+
+def stream(services: Services, caller: Caller, script: Script) -> Response[bytes]:
+    """A stream that also ends with its caller's credential."""
+
+    async def watched(outlet: Outlet) -> None:
+        with services.credentials.watching(caller.identity.id, outlet):
+            await script(outlet)
+
+    return EventStream(watched, ticker=services.ticker)
 
 
 def _next(request: AnyRequest, cursor: str) -> str:

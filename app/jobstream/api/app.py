@@ -20,6 +20,7 @@ from jobstream.api.routes.insight import InsightController
 from jobstream.api.routes.jobs import JobsController
 from jobstream.api.routes.leases import LeasesController, VerbsController
 from jobstream.api.routes.page import PageController
+from jobstream.api.routes.summary import SummaryController
 from jobstream.api.services import Services, running
 from jobstream.api.strict import StrictRequest
 from jobstream.settings import Settings
@@ -55,6 +56,7 @@ def _application(settings: Settings, **options: Any) -> Litestar:
             InsightController,
             LeasesController,
             VerbsController,
+            SummaryController,
         ],
     )
     return Litestar(

@@ -13,9 +13,12 @@ from typing import Any, Final
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
+from litestar.handlers import BaseRouteHandler
 from litestar.types import ExceptionHandlersMap
 from msgspec import Struct
 
+from jobstream.api.negotiation import Form, stream_form
+from jobstream.api.streams import blocks
 from jobstream.errors import (
     Conflict,
     DatabaseUnavailable,
@@ -139,13 +142,34 @@ def response(
     )
 
 
-def answer_error(_request: Request[Any, Any, Any], error: JobStreamError) -> Response[bytes]:
+def overloaded(retry_ms: int = 5_000) -> Response[bytes]:
+    """The answer to a stream that cannot be had now. Any status but 200 would end an EventSource for good."""
+    again = blocks.spread_out(retry_ms, 0.5)
+    body = b"retry: %d\n%b" % (again, blocks.control("overloaded", {"retry_ms": again}, id=None))
+    return Response(
+        body,
+        media_type=blocks.MEDIA_TYPE,
+        headers={"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"},
+    )
+
+
+def _is_event_stream(request: Request[Any, Any, Any]) -> bool:
+    # Where no route was found there is no handler.
+    handler: BaseRouteHandler | None = dict(request.scope).get("route_handler")  # type: ignore[assignment]
+    if handler is None or not handler.opt.get("jobstream.stream"):
+        return False
+    return stream_form(request.headers.get("accept")) is Form.SSE
+
+
+def answer_error(request: Request[Any, Any, Any], error: JobStreamError) -> Response[bytes]:
     """A refusal of ours, as the table has it."""
     kind = kind_of(error)
     if kind is None:
-        return answer_failure(_request, error)
+        return answer_failure(request, error)
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
         _log.warning("unavailable: %s", error)
+        if _is_event_stream(request):
+            return overloaded()
     return response(
         kind,
         # What the driver says of hosts and users is for the log.

@@ -123,6 +123,10 @@ class CreateBatch(Body, frozen=True, kw_only=True):
     items: Annotated[list[BatchItem], Meta(min_length=1, max_length=1_000)]
 
 
+class Nothing(Body, frozen=True, kw_only=True):
+    """An empty object, or no body at all."""
+
+
 class Cancel(Body, frozen=True, kw_only=True):
     """`force` asks a running job to stop."""
 

@@ -8,7 +8,8 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, QueryParameter
 from msgspec import structs
 
-from jobstream.api.access import Caller, needs
+from jobstream.api.access import needs
+from jobstream.api.answers import stream
 from jobstream.api.dependencies import AnyRequest, By, JobId, Shared
 from jobstream.api.negotiation import Form, stream_form
 from jobstream.api.queries import (
@@ -24,9 +25,8 @@ from jobstream.api.queries import (
 from jobstream.api.services import Services
 from jobstream.api.streams.job import JobStream
 from jobstream.api.streams.many import ManyStream
-from jobstream.api.streams.outlet import Outlet
 from jobstream.api.streams.pages import job_page, page
-from jobstream.api.streams.response import HEADERS, EventStream, Script
+from jobstream.api.streams.response import HEADERS
 from jobstream.api.streams.start import Asked, job_start, start
 from jobstream.domain.job import Job
 from jobstream.store.events import EventFilter
@@ -121,7 +121,7 @@ class EventsController(Controller):
         script = JobStream(
             jobs=services.jobs, events=services.events, feed=services.feed, job=job, start=begin
         )
-        return _stream(services, caller, script)
+        return stream(services, caller, script)
 
     @get(
         "/events",
@@ -146,20 +146,12 @@ class EventsController(Controller):
             seconds = read_seconds("wait", wait, request.headers.get("prefer"), most=30.0)
             return _json(await page(services, filter, begin, limit=_limit(limit), seconds=seconds))
         script = ManyStream(events=services.events, feed=services.feed, filter=filter, start=begin)
-        return _stream(services, caller, script)
+        return stream(services, caller, script)
 
 
 async def _is_over(services: Services, job: Job, position: int) -> bool:
     """Whether the client has all that there will be. The job was read first, so nothing before its end is missed."""
     return job.status.terminal and not await services.events.job_events(job.id, after=position, limit=1)
-
-
-def _stream(services: Services, caller: Caller, script: Script) -> Response[Any]:
-    async def watched(outlet: Outlet) -> None:
-        with services.credentials.watching(caller.identity.id, outlet):
-            await script(outlet)
-
-    return EventStream(watched, ticker=services.ticker)
 
 
 def _json(body: bytes) -> Response[Any]:

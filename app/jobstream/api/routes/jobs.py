@@ -20,7 +20,16 @@ from jobstream.api.queries import (
     read_number,
     read_seconds,
 )
-from jobstream.api.requests import BatchItem, Cancel, CreateBatch, CreateJob, Reschedule, new_job, placed
+from jobstream.api.requests import (
+    BatchItem,
+    Cancel,
+    CreateBatch,
+    CreateJob,
+    Nothing,
+    Reschedule,
+    new_job,
+    placed,
+)
 from jobstream.domain.job import Enqueued, Job, JobFilter, NewJob, Outcome, Status
 
 
@@ -125,12 +134,16 @@ class JobsController(Controller):
         return Response(outcome, status_code=202 if outcome.status is Status.RUNNING else 200)
 
     @post("/{id:str}/retry", status_code=200, opt=needs("write"))
-    async def retry(self, services: Shared, caller: By, id: JobId) -> Outcome:
+    async def retry(
+        self, services: Shared, caller: By, id: JobId, data: JSONBody[Nothing | None] = None
+    ) -> Outcome:
         """Set a job that has ended or failed going again."""
         return await services.jobs.retry(read_id(id), owner=caller.owner, principal=caller.principal)
 
     @post("/{id:str}/run-now", status_code=200, opt=needs("write"))
-    async def run_now(self, services: Shared, caller: By, id: JobId) -> Outcome:
+    async def run_now(
+        self, services: Shared, caller: By, id: JobId, data: JSONBody[Nothing | None] = None
+    ) -> Outcome:
         """Make a job due at once."""
         return await services.jobs.run_now(read_id(id), owner=caller.owner, principal=caller.principal)
 

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from litestar import Controller, Response, get
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 
 from jobstream.api.access import open_to_all
 from jobstream.api.dependencies import AnyRequest
@@ -34,7 +35,7 @@ class PageController(Controller):
         return _sent(request, asset("index.html"), HEADERS)
 
     @get("/assets/{path:path}")
-    async def file(self, request: AnyRequest, path: str) -> Response[Any]:
+    async def file(self, request: AnyRequest, path: FromPath[str]) -> Response[Any]:
         """A file of the page."""
         return _sent(request, asset(str(path).removeprefix("/")), HEADERS)
 

@@ -21,11 +21,15 @@ _ROUNDS: Final = 20
 
 
 class EventPage(Struct, frozen=True, kw_only=True):
-    """Some events. `reset` says why a part cannot be had; `next_cursor` goes on from here, always."""
+    """Some events. `reset` says why a part cannot be had; `next_cursor` goes on from here, always.
+
+    `complete`: there was nothing more when the page was read.
+    """
 
     items: list[Event]
     next_cursor: str
     reset: ResetReason | None
+    complete: bool
 
 
 class _Page(Struct, frozen=True, kw_only=True):
@@ -33,7 +37,8 @@ class _Page(Struct, frozen=True, kw_only=True):
 
     items: list[msgspec.Raw]
     next_cursor: str
-    reset: ResetReason | None = None
+    reset: ResetReason | None
+    complete: bool
 
 
 async def job_page(services: Services, job: Job, start: JobStart, *, limit: int, seconds: float) -> bytes:
@@ -43,7 +48,8 @@ async def job_page(services: Services, job: Job, start: JobStart, *, limit: int,
     found = await services.events.job_events(job.id, after=start.position, limit=limit)
     if not found and seconds > 0 and not job.status.terminal:
         found = await _await_job(services, job, start.position, limit, seconds)
-    return _encoded([event.json for event in found], str(found[-1].id if found else start.position))
+    position = found[-1].id if found else start.position
+    return _encoded([event.json for event in found], str(position), complete=len(found) < limit)
 
 
 async def page(services: Services, filter: EventFilter, start: Start, *, limit: int, seconds: float) -> bytes:
@@ -51,13 +57,18 @@ async def page(services: Services, filter: EventFilter, start: Start, *, limit: 
     found = await _read(services, filter, start.cursor, limit)
     if not found.events and seconds > 0 and start.reset is None and found.reset is None:
         found = await _await_any(services, filter, found.cursor, limit, seconds)
-    return _encoded([event.json for event in found.events], found.token, start.reset or found.reset)
+    return _encoded(
+        [event.json for event in found.events],
+        found.token,
+        reset=start.reset or found.reset,
+        complete=found.complete,
+    )
 
 
 async def _job_reset(services: Services, job: Job, reason: ResetReason) -> bytes:
     position = await services.events.last_job_event_id(job.id)
     job = await services.jobs.get(job.id)
-    return _encoded([status_event(job, position)], str(position), reason)
+    return _encoded([status_event(job, position)], str(position), reset=reason, complete=True)
 
 
 async def _await_job(
@@ -79,6 +90,7 @@ class _Found(Struct, frozen=True):
     events: list[StoredEvent]
     token: str
     cursor: Cursor
+    complete: bool = False
     reset: ResetReason | None = None
 
 
@@ -102,14 +114,16 @@ async def _read(services: Services, filter: EventFilter, cursor: Cursor, limit: 
     for _ in range(_ROUNDS):
         batch = await services.events.step(cursor, limit=limit, filter=filter)
         if isinstance(batch, Reset):
-            return _Found([], await services.events.token(batch.cursor), batch.cursor, batch.reason)
+            token = await services.events.token(batch.cursor)
+            return _Found([], token, batch.cursor, reset=batch.reason)
         cursor, token = batch.cursor, batch.token
         if batch.events or not batch.more:
-            return _Found(batch.events, token, cursor)
+            return _Found(batch.events, token, cursor, complete=not batch.more)
     return _Found([], token, cursor)
 
 
-def _encoded(events: list[bytes], next_cursor: str, reset: ResetReason | None = None) -> bytes:
-    return msgspec.json.encode(
-        _Page(items=[msgspec.Raw(event) for event in events], next_cursor=next_cursor, reset=reset)
-    )
+def _encoded(
+    events: list[bytes], next_cursor: str, *, complete: bool, reset: ResetReason | None = None
+) -> bytes:
+    items = [msgspec.Raw(event) for event in events]
+    return msgspec.json.encode(_Page(items=items, next_cursor=next_cursor, reset=reset, complete=complete))
