@@ -17,6 +17,7 @@
 \ir tables/pipelines.sql
 \ir tables/schedules.sql
 \ir tables/bulk_operations.sql
+\ir tables/leftovers.sql
 
 \ir functions/states.sql
 \ir functions/actor.sql

@@ -234,6 +234,7 @@ create table jobstream.jobs (
     traceparent text,
     error_count integer not null default 0,
     revision bigint not null default 0,
+    look_at timestamptz,
     constraint jobs_pkey primary key (id),
     constraint jobs_idempotency_key unique (owner, idempotency_key),
     constraint jobs_status_known check (
@@ -274,7 +275,7 @@ comment on index jobstream.jobs_to_claim is 'claim(): the next jobs of a queue.'
 create index jobs_due on jobstream.jobs (scheduled_at) where hold = 'time';
 comment on index jobstream.jobs_due is 'maintain(): jobs whose time has come.';
 
-create index jobs_to_settle on jobstream.jobs (id) where hold = 'settling';
+create index jobs_to_settle on jobstream.jobs (look_at, id) where hold = 'settling';
 comment on index jobstream.jobs_to_settle is 'settle_jobs(): jobs whose upstreams and keys were not looked at yet.';
 
 create index jobs_leased on jobstream.jobs (lease_until) where status = 'running';
@@ -288,9 +289,13 @@ create index jobs_deadlines on jobstream.jobs (deadline)
 where deadline is not null and status in ('waiting', 'pending', 'failed');
 comment on index jobstream.jobs_deadlines is 'maintain(): jobs past their deadline.';
 
-create index jobs_by_concurrency_key on jobstream.jobs (queue, concurrency_key, priority, id)
-where concurrency_key is not null and status in ('waiting', 'pending', 'running', 'failed');
-comment on index jobstream.jobs_by_concurrency_key is 'admit_jobs(): who holds a key, who is next.';
+create index jobs_holding_key on jobstream.jobs (queue, concurrency_key, priority, id)
+where concurrency_key is not null and status in ('pending', 'running');
+comment on index jobstream.jobs_holding_key is 'admit_jobs(): who holds a key.';
+
+create index jobs_wanting_key on jobstream.jobs (queue, concurrency_key, priority, id)
+where concurrency_key is not null and hold in ('key', 'settling');
+comment on index jobstream.jobs_wanting_key is 'admit_jobs(): who is next. Apart from the holders, who would be counted past all of them.';
 
 create index jobs_by_unique_key on jobstream.jobs (kind, unique_key)
 where unique_key is not null and status in ('waiting', 'pending', 'running', 'failed');
@@ -364,6 +369,8 @@ comment on column jobstream.jobs.ended_attempt is 'The attempt that ended last.'
 comment on column jobstream.jobs.ended_verb is 'What ended it: complete, fail, release, rescue, cancel, update.';
 comment on column jobstream.jobs.revision is
 'Counts changes. Every verb raises it: an UPDATE that does not is plain SQL, and is checked and completed.';
+comment on column jobstream.jobs.look_at is
+'Of a settling job: not before this time, because what it needs was locked; null: at once.';
 comment on column jobstream.jobs.error_count is 'How many errors there were; errors keeps the last 20.';
 comment on column jobstream.jobs.traceparent is 'W3C trace context of the request.';
 
@@ -676,6 +683,29 @@ comment on column jobstream.bulk_operations.completed_at is 'When it was through
 
 create index bulk_operations_open on jobstream.bulk_operations (id) where status = 'running';
 comment on index jobstream.bulk_operations_open is 'maintain(): what is not through yet.';
+
+-- tables/leftovers.sql
+-- No change waits for rows that it only touches on behalf of others (followers, the next of a key, a pipeline's row): what
+-- it finds locked is noted here in the same transaction, and looked at after its commit by claim() or maintain().
+-- Normally empty.
+create table jobstream.leftovers (
+    id bigint generated always as identity,
+    job_id text collate "C",
+    queue text collate "C",
+    concurrency_key text collate "C",
+    pipeline_id text collate "C",
+    look_at timestamptz,
+    constraint leftovers_pkey primary key (id)
+);
+
+comment on table jobstream.leftovers is
+'What a change could not finish because somebody held a lock: one of a follower, a concurrency key, a pipeline.';
+comment on column jobstream.leftovers.id is 'Order of arrival.';
+comment on column jobstream.leftovers.job_id is 'A job whose upstream ended.';
+comment on column jobstream.leftovers.queue is 'With concurrency_key: a key that has room.';
+comment on column jobstream.leftovers.concurrency_key is 'With queue: a key that has room.';
+comment on column jobstream.leftovers.pipeline_id is 'A pipeline whose row is to be computed anew.';
+comment on column jobstream.leftovers.look_at is 'Not before this time, because it was locked still; null: at once.';
 
 -- functions/states.sql
 -- Contract of states, in one expression: which status may follow which. Who may do it is decided by the verbs.
@@ -1427,46 +1457,19 @@ $$;
 comment on function jobstream.lock_attempt(text, integer, text) is
 'Locks a job for its worker''s verb; null where the verb is a repetition; JS404, JS410.';
 
--- All jobs that wait for one of these, directly or through others, in no order.
-create function jobstream.followers_of(p_ids text[])
-returns text[]
-language sql
-stable
-as $$
-    with recursive followers as (
-        select a.job_id
-        from jobstream.job_awaits as a
-        where a.upstream_id = any (p_ids)
-        union
-        select a.job_id
-        from followers as f
-        inner join jobstream.job_awaits as a on f.job_id = a.upstream_id
-    )
-
-    select coalesce(pg_catalog.array_agg(f.job_id), '{}') from followers as f
-$$;
-
-comment on function jobstream.followers_of(text[]) is
-'Ids of all jobs that wait for one of these, directly or through others.';
-
--- The lock order of every verb: all job rows that it will touch, followers included, in ascending id, before its first
--- update. Where nobody awaits anybody, this looks no further.
+-- Rows of a verb for many, in the order that all verbs keep: ascending id.
 create function jobstream.lock_jobs(p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
 as $$
 begin
-    if exists (select from jobstream.job_awaits) then
-        p_ids := p_ids || jobstream.followers_of(p_ids);
-    end if;
     perform from (select distinct i.id from unnest(p_ids) as i (id) order by i.id offset 0) as ordered
     cross join lateral (select from jobstream.jobs as j where j.id = ordered.id for update) as locked;
 end
 $$;
 
-comment on function jobstream.lock_jobs(text[]) is
-'Locks jobs and all that wait for them, in ascending id.';
+comment on function jobstream.lock_jobs(text[]) is 'Locks jobs in ascending id.';
 
 -- Seconds until the attempt after this failure: min(max, base * 2^(failures - 1)) and its kin, give or take the jitter.
 create function jobstream.backoff_delay(p_backoff jsonb, p_failures integer)
@@ -1554,8 +1557,31 @@ comment on function jobstream.add_error(jsonb, jsonb) is 'Appends to jobs.errors
 --   key        its concurrency key is taken
 -- advance_jobs() decides; it is called after a commit made the question answerable (settle_jobs), when a time has come
 -- (maintain) and when an upstream or a key's holder has left (release_followers).
+--
+-- Lock order of the whole schema: a verb locks its own rows, in ascending id, and waits for them. Whatever it touches on
+-- behalf of others it only tries to lock; what it does not get it notes in leftovers. So nobody waits while holding
+-- something that somebody else waits for.
+
+-- Locks those of the jobs that nobody else has locked, in ascending id; answers which.
+create function jobstream.take_jobs(p_ids text[])
+returns text[]
+language sql
+volatile
+set search_path = ''
+as $$
+    select array(
+        select locked.id
+        from (select distinct i.id from unnest(p_ids) as i (id) order by i.id offset 0) as ordered
+        cross join lateral (
+            select j.id from jobstream.jobs as j where j.id = ordered.id for update skip locked
+        ) as locked
+    )
+$$;
+
+comment on function jobstream.take_jobs(text[]) is 'Locks those of the jobs that are free; answers which.';
 
 -- Lets locked, held jobs through as far as they may go: pending, or the next hold. A failed job stays failed until then.
+-- Where somebody else is at work on a key, its jobs stay settling.
 create function jobstream.advance_jobs(p_ids text[])
 returns void
 language plpgsql
@@ -1564,6 +1590,7 @@ as $$
 declare
     v_now timestamptz := jobstream.clock();
     v_key record;
+    v_admitted boolean;
 begin
     update jobstream.jobs as j
     set
@@ -1573,14 +1600,15 @@ begin
             when j.status = 'failed' then 'failed'
             else 'waiting'
         end,
-        hold = next.hold
+        hold = next.hold,
+        look_at = null
     from (
         select
             h.id,
             case
                 when exists (select from jobstream.job_awaits as a where a.job_id = h.id) then 'upstream'
                 when h.scheduled_at > v_now then 'time'
-                when h.concurrency_key is not null then 'key'
+                when h.concurrency_key is not null then 'settling'
             end as hold
         from unnest(p_ids) as i (id)
         cross join lateral (
@@ -1590,15 +1618,21 @@ begin
             offset 0
         ) as h
     ) as next
-    where j.id = next.id and (next.hold is null or next.hold is distinct from j.hold);
+    where j.id = next.id and next.hold is distinct from j.hold;
 
     for v_key in
-        select distinct j.queue, j.concurrency_key
+        select j.queue, j.concurrency_key, array_agg(j.id) as ids
         from jobstream.jobs as j
-        where j.id = any (p_ids) and j.hold = 'key'
-        order by j.queue, j.concurrency_key
+        where j.id = any (p_ids) and j.hold = 'settling'
+        group by j.queue, j.concurrency_key
     loop
-        perform jobstream.admit_jobs(v_key.queue, v_key.concurrency_key, false);
+        v_admitted := jobstream.admit_jobs(v_key.queue, v_key.concurrency_key);
+        update jobstream.jobs as j
+        set
+            revision = j.revision + 1,
+            hold = case when v_admitted then 'key' else 'settling' end,
+            look_at = case when not v_admitted then v_now + interval '1 s' end
+        where j.id = any (v_key.ids) and j.hold = 'settling';
     end loop;
 end
 $$;
@@ -1606,60 +1640,98 @@ $$;
 comment on function jobstream.advance_jobs(text[]) is
 'Lets locked, held jobs through: pending, or the next hold.';
 
--- Makes the next jobs of a concurrency key pending, as many as the key has room for, by priority, then id. A slot is a
--- pending or running job. Counting is exact under the key's advisory lock, because whatever enters the set does so here;
--- what leaves it calls here afterwards. Candidates that others have locked are passed over, and looked at again when
--- their holder's change settles them.
--- p_wait false: where somebody else holds the key's lock, its jobs go back to settling instead of waiting.
-create function jobstream.admit_jobs(p_queue text, p_key text, p_wait boolean)
-returns void
+-- Makes the next jobs of a concurrency key pending, by priority, then id, as many as the key has room for. Where there is
+-- none, one that comes before a pending job that nobody has claimed yet takes its place, and where the limit was lowered
+-- the last pending ones step back. A slot is a pending or running job. Counting is exact
+-- under the key's advisory lock, because whatever enters the set does so here; what leaves it calls here afterwards.
+-- Rows that others have locked are passed over: whoever holds them looks again.
+-- False: somebody else is at work on the key; call again after the commit.
+create function jobstream.admit_jobs(p_queue text, p_key text)
+returns boolean
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_lock integer := hashtext(p_queue || chr(31) || p_key);
+    v_now timestamptz := jobstream.clock();
     v_room bigint;
+    v_last record;
+    v_next record;
 begin
-    if p_wait then
-        perform pg_advisory_xact_lock(1785688949, v_lock);
-    elsif not pg_try_advisory_xact_lock(1785688949, v_lock) then
-        update jobstream.jobs as j
-        set revision = j.revision + 1, hold = 'settling'
-        where j.id in (
-            select k.id
-            from jobstream.jobs as k
-            where k.queue = p_queue and k.concurrency_key = p_key and k.status in ('waiting', 'failed')
-                and k.hold = 'key'
-            order by k.priority, k.id
-            limit 1
-            for update skip locked
-        );
-        return;
+    -- One of 4096 locks, so that a statement on many keys cannot run the lock table out of memory.
+    if not pg_try_advisory_xact_lock(1785688949, hashtext(p_queue || chr(31) || p_key) & 4095) then
+        return false;
     end if;
-
     select coalesce((select q.key_limit from jobstream.queues as q where q.name = p_queue), 1) - count(*)
     into v_room
     from jobstream.jobs as j
     where j.queue = p_queue and j.concurrency_key = p_key and j.status in ('pending', 'running');
-    if v_room <= 0 then
-        return;
+
+    if v_room > 0 then
+        update jobstream.jobs as j
+        set revision = j.revision + 1, status = 'pending', hold = null, look_at = null
+        where j.ctid = any (array(
+            select k.ctid
+            from jobstream.jobs as k
+            where k.queue = p_queue and k.concurrency_key = p_key
+                and k.hold in ('key', 'settling')
+                and (k.hold = 'key' or jobstream.is_free(k.id, k.scheduled_at, v_now))
+            order by k.priority, k.id
+            limit v_room
+            for update skip locked
+        ));
+        return true;
     end if;
-    update jobstream.jobs as j
-    set revision = j.revision + 1, status = 'pending', hold = null
-    where j.ctid = any (array(
-        select k.ctid
+
+    loop
+        select k.id, k.priority
+        into v_last
         from jobstream.jobs as k
-        where k.queue = p_queue and k.concurrency_key = p_key and k.status in ('waiting', 'failed')
-            and k.hold = 'key'
-        order by k.priority, k.id
-        limit v_room
-        for update skip locked
-    ));
+        where k.queue = p_queue and k.concurrency_key = p_key and k.status = 'pending'
+        order by k.priority desc, k.id desc
+        limit 1
+        for update skip locked;
+        exit when v_last.id is null;
+        if v_room = 0 then
+            select k.id, k.priority
+            into v_next
+            from jobstream.jobs as k
+            where k.queue = p_queue and k.concurrency_key = p_key
+                and k.hold in ('key', 'settling')
+                and (k.priority, k.id) < (v_last.priority, v_last.id)
+                and (k.hold = 'key' or jobstream.is_free(k.id, k.scheduled_at, v_now))
+            order by k.priority, k.id
+            limit 1
+            for update skip locked;
+            exit when v_next.id is null;
+            update jobstream.jobs as j
+            set revision = j.revision + 1, status = 'pending', hold = null, look_at = null
+            where j.id = v_next.id;
+        else
+            v_room := v_room + 1;
+        end if;
+        update jobstream.jobs as j
+        set revision = j.revision + 1, status = 'waiting', hold = 'key'
+        where j.id = v_last.id;
+    end loop;
+    return true;
 end
 $$;
 
-comment on function jobstream.admit_jobs(text, text, boolean) is
-'Makes the next jobs of a concurrency key pending, as many as there is room for.';
+comment on function jobstream.admit_jobs(text, text) is
+'Makes the next jobs of a concurrency key pending; false: somebody else is at work on it.';
+
+-- Whether nothing but its key holds a job.
+create function jobstream.is_free(p_id text, p_scheduled_at timestamptz, p_now timestamptz)
+returns boolean
+language sql
+stable
+as $$
+    select (p_scheduled_at is null or p_scheduled_at <= p_now)
+        and not exists (select from jobstream.job_awaits as a where a.job_id = p_id)
+$$;
+
+comment on function jobstream.is_free(text, timestamptz, timestamptz) is
+'Whether a job is due and waits for no other.';
 
 -- Looks at jobs that wait for upstreams (locked by the caller): cancels those with an upstream that ended otherwise than
 -- they need, forgets upstreams that have ended, and advances who waits for none any more. Upstreams must be settled for
@@ -1677,13 +1749,15 @@ begin
     with doomed as (
         select
             a.job_id,
-            min(u.id) as upstream_id,
-            (array_agg(u.status order by u.id))[1] as ended
+            min(a.upstream_id) as upstream_id,
+            (array_agg(coalesce('ended ' || u.status, 'was deleted') order by a.upstream_id))[1] as ended
         from unnest(p_ids) as i (id)
         cross join lateral (select * from jobstream.job_awaits as t where t.job_id = i.id offset 0) as a
-        inner join jobstream.jobs as u on a.upstream_id = u.id
         inner join jobstream.jobs as h on a.job_id = h.id
-        where u.status in ('dlq', 'cancelled') and h.await_for = 'done' and h.status = 'waiting'
+        left join jobstream.jobs as u on a.upstream_id = u.id
+        where h.await_for = 'done'
+            and h.status = 'waiting'
+            and (u.id is null or u.status in ('dlq', 'cancelled'))
         group by a.job_id
     ),
 
@@ -1694,8 +1768,9 @@ begin
             status = 'cancelled',
             reason = 'upstream',
             hold = null,
+            look_at = null,
             completed_at = v_now,
-            last_error = 'awaited job ' || d.upstream_id || ' ended ' || d.ended
+            last_error = 'awaited job ' || d.upstream_id || ' ' || d.ended
         from doomed as d
         where j.id = d.job_id
         returning j.id
@@ -1707,16 +1782,16 @@ begin
     where a.job_id = any (v_cancelled);
 
     delete from jobstream.job_awaits as a
-    using jobstream.jobs as u
     where a.job_id = any (p_ids)
-        and a.upstream_id = u.id
-        and u.status in ('done', 'dlq', 'cancelled');
+        and not exists (
+            select from jobstream.jobs as u
+            where u.id = a.upstream_id and u.status not in ('done', 'dlq', 'cancelled')
+        );
 
     v_free := array(
         select i.id
         from unnest(p_ids) as i (id)
-        where i.id <> all (v_cancelled)
-            and not exists (select from jobstream.job_awaits as a where a.job_id = i.id)
+        where not exists (select from jobstream.job_awaits as a where a.job_id = i.id)
     );
     if v_free <> '{}' then
         perform jobstream.advance_jobs(v_free);
@@ -1727,25 +1802,35 @@ $$;
 comment on function jobstream.resolve_awaits(text[]) is
 'Cancels or advances waiting jobs whose upstreams have ended.';
 
--- Looks at jobs that nobody has looked at yet, at most p_limit; answers how many it took. Waits for nobody: rows and
--- keys that others hold are left for the next time. Called by claim() and maintain(), after the commit of whoever made
--- the jobs. Locks: held jobs, then their upstreams (shared, so that an upstream's end is either seen here or sees them).
+-- Looks at jobs that nobody has looked at yet, at most p_limit; answers how many it took. Waits for nobody: what others
+-- hold is looked at again a second later. Called by claim() and maintain(), after the commit of whoever made the jobs.
+-- Locks: held jobs, then their upstreams (shared, so that an upstream's end is either seen here or sees them).
 create function jobstream.settle_jobs(p_limit integer)
 returns integer
 language plpgsql
 set search_path = ''
 as $$
 declare
+    v_now timestamptz := jobstream.clock();
     v_ids text[];
     v_upstreams text[];
     v_blocked text[];
 begin
+    perform jobstream.settle_leftovers(p_limit);
     v_ids := array(
         select j.id
         from jobstream.jobs as j
-        where j.hold = 'settling'
+        where j.hold = 'settling' and j.look_at is null
         order by j.id
         limit p_limit
+        for update skip locked
+    );
+    v_ids := v_ids || array(
+        select j.id
+        from jobstream.jobs as j
+        where j.hold = 'settling' and j.look_at <= v_now
+        order by j.look_at
+        limit p_limit - cardinality(v_ids)
         for update skip locked
     );
     if v_ids = '{}' then
@@ -1763,26 +1848,83 @@ begin
         v_blocked := array(
             select distinct a.job_id
             from jobstream.job_awaits as a
+            inner join jobstream.jobs as u on a.upstream_id = u.id
             where a.job_id = any (v_ids)
-                and a.upstream_id <> all (v_upstreams)
-                and exists (select from jobstream.jobs as u where u.id = a.upstream_id)
+                and a.upstream_id not in (select l.id from unnest(v_upstreams) as l (id))
         );
-        v_ids := array(select i.id from unnest(v_ids) as i (id) where i.id <> all (v_blocked) order by i.id);
+        update jobstream.jobs as j
+        set revision = j.revision + 1, look_at = v_now + interval '1 s'
+        where j.id = any (v_blocked);
+        v_ids := array(select i.id from unnest(v_ids) as i (id) except select b.id from unnest(v_blocked) as b (id));
         perform jobstream.resolve_awaits(v_ids);
-        v_ids := array(
-            select i.id
-            from unnest(v_ids) as i (id)
-            inner join jobstream.jobs as j on i.id = j.id
-            where j.hold = 'settling'
-        );
     end if;
-    perform jobstream.advance_jobs(v_ids);
-    return cardinality(v_ids);
+    perform jobstream.advance_jobs(array(
+        select i.id
+        from unnest(v_ids) as i (id)
+        inner join jobstream.jobs as j on i.id = j.id
+        where j.hold = 'settling' and (j.look_at is null or j.look_at <= v_now)
+    ));
+    return cardinality(v_ids) + coalesce(cardinality(v_blocked), 0);
 end
 $$;
 
 comment on function jobstream.settle_jobs(integer) is
 'Decides for jobs that nobody has looked at yet whether they may run; answers how many it took.';
+
+-- Finishes what changes could not, because somebody held a lock.
+create function jobstream.settle_leftovers(p_limit integer)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := jobstream.clock();
+    v_left record;
+    v_is_done boolean;
+begin
+    for v_left in
+        select l.*
+        from jobstream.leftovers as l
+        where l.look_at is null or l.look_at <= v_now
+        order by l.id
+        limit p_limit
+        for update skip locked
+    loop
+        if v_left.job_id is not null then
+            v_is_done := jobstream.take_jobs(array[v_left.job_id]) <> '{}'
+                or not exists (select from jobstream.jobs as j where j.id = v_left.job_id);
+            update jobstream.jobs as j
+            set revision = j.revision + 1, hold = 'settling', look_at = null
+            where v_is_done and j.id = v_left.job_id and j.hold = 'upstream';
+        elsif v_left.concurrency_key is not null then
+            v_is_done := jobstream.admit_jobs(v_left.queue, v_left.concurrency_key);
+        else
+            v_is_done := jobstream.refresh_pipeline(v_left.pipeline_id);
+        end if;
+        if v_is_done then
+            delete from jobstream.leftovers as l where l.id = v_left.id;
+        else
+            update jobstream.leftovers as l set look_at = v_now + interval '1 s' where l.id = v_left.id;
+        end if;
+    end loop;
+end
+$$;
+
+comment on function jobstream.settle_leftovers(integer) is
+'Finishes what changes left because somebody held a lock.';
+
+-- Whether settle_jobs() has something to do at once: asked by every claim.
+create function jobstream.is_unsettled(p_now timestamptz)
+returns boolean
+language sql
+stable
+as $$
+    select exists (select from jobstream.jobs as j where j.hold = 'settling' and j.look_at is null)
+        or exists (select from jobstream.jobs as j where j.hold = 'settling' and j.look_at <= p_now)
+        or exists (select from jobstream.leftovers as l where l.look_at is null or l.look_at <= p_now)
+$$;
+
+comment on function jobstream.is_unsettled(timestamptz) is 'Whether settle_jobs() has something to do at once.';
 
 -- functions/enqueue.sql
 -- Enqueue: one INSERT for any number of jobs. It touches no counter and no other job's row, so a transaction that
@@ -2454,7 +2596,7 @@ begin
     end if;
     if v_queue.rate_count is not null then
         v_now := jobstream.clock();
-        p_limit := least(p_limit, floor(jobstream.rate_tokens(v_queue, v_now)));
+        p_limit := least(p_limit, floor(jobstream.rate_tokens(v_queue, v_now) + 1e-9));
     end if;
     return greatest(p_limit, 0);
 end
@@ -2555,7 +2697,7 @@ begin
     elsif claim.after is not null and not coalesce(jobstream.is_position(claim.after), false) then
         perform jobstream.refuse('JS400', 'after must be like {"default": [0, "01J..."]}');
     end if;
-    if exists (select from jobstream.jobs as j where j.hold = 'settling') then
+    if jobstream.is_unsettled(v_now) then
         perform jobstream.settle_jobs(200);
     end if;
 
@@ -2666,7 +2808,6 @@ begin
     elsif complete.cost_usd < 0 or complete.cost_usd = 'NaN' then
         perform jobstream.refuse('JS400', 'cost_usd must not be negative', '{"field": "cost_usd"}');
     end if;
-    perform jobstream.lock_jobs(array[complete.id]);
     v_job := jobstream.lock_attempt(complete.id, complete.attempt, 'complete');
     if v_job.id is null then
         return (select j.status from jobstream.jobs as j where j.id = complete.id);
@@ -2712,16 +2853,13 @@ begin
     then
         perform jobstream.refuse('JS400', 'ids, attempts and results must be of one length');
     end if;
-    if exists (select from jobstream.job_awaits) then
-        perform jobstream.lock_jobs(complete_many.ids);
-    end if;
     if array_length(array_remove(results, null), 1) > 0 then
         select
             jsonb_object_agg(u.id, u.result) filter (where jobstream.json_fault(u.result) is null),
             array_agg(u.id) filter (where jobstream.json_fault(u.result) is not null)
         into v_results, v_too_long
         from unnest(complete_many.ids, complete_many.results) as u (id, result)
-        where u.result is not null;
+        where u.result is not null and u.id is not null;
     end if;
 
     v_places := array(
@@ -2795,7 +2933,9 @@ declare
     v_due timestamptz;
 begin
     perform jobstream.act_as('work');
-    perform jobstream.lock_jobs(array[fail.id]);
+    if jobstream.time_fault(fail.retry_at) is not null then
+        perform jobstream.refuse('JS400', 'retry_at must be a time of the years 1 to 9999', '{"field": "retry_at"}');
+    end if;
     v_job := jobstream.lock_attempt(fail.id, fail.attempt, 'fail');
     if v_job.id is null then
         return (select j.status from jobstream.jobs as j where j.id = fail.id);
@@ -2827,19 +2967,20 @@ set search_path = ''
 as $$
 declare
     v_job jobstream.jobs;
+    v_error jsonb;
 begin
     perform jobstream.act_as('work');
-    perform jobstream.lock_jobs(array[reject_result.id]);
     v_job := jobstream.lock_attempt(reject_result.id, reject_result.attempt, 'reject');
     if v_job.id is null then
         return (select j.status from jobstream.jobs as j where j.id = reject_result.id);
     end if;
-    return jobstream.end_attempt(
-        v_job.id, 'reject', 'dlq', 'unstorable_result', null,
-        jobstream.error_entry(
-            v_job, jsonb_build_object('type', 'UnstorableResult', 'message', reject_result.error)
-        ), 1
+    v_error := jobstream.error_entry(
+        v_job, jsonb_build_object('type', 'UnstorableResult', 'message', reject_result.error)
     );
+    if v_job.cancel_requested then
+        return jobstream.end_attempt(v_job.id, 'reject', 'cancelled', 'requested', null, v_error, 1);
+    end if;
+    return jobstream.end_attempt(v_job.id, 'reject', 'dlq', 'unstorable_result', null, v_error, 1);
 end
 $$;
 
@@ -2859,7 +3000,6 @@ begin
     if release.delay is null or release.delay > interval '100 years' then
         perform jobstream.refuse('JS400', 'delay must be at most 100 years', '{"field": "delay"}');
     end if;
-    perform jobstream.lock_jobs(array[release.id]);
     v_job := jobstream.lock_attempt(release.id, release.attempt, 'release');
     if v_job.id is null then
         return (select j.status from jobstream.jobs as j where j.id = release.id);
@@ -3062,7 +3202,7 @@ comment on function jobstream.emit(text, integer, text, jsonb) is
 'An event of the user''s own type on the job''s stream; data at most 64 KiB.';
 
 -- functions/steering.sql
--- What operators and owners do to a job. Each locks the job and what waits for it first. JS404: no such job, or not one
+-- What operators and owners do to a job. Each locks the job first. JS404: no such job, or not one
 -- that this database user may touch. JS409: not in this state.
 
 create function jobstream.lock_job(p_id text)
@@ -3073,7 +3213,6 @@ as $$
 declare
     v_job jobstream.jobs;
 begin
-    perform jobstream.lock_jobs(array[p_id]);
     select j.* into v_job from jobstream.jobs as j where j.id = p_id for update;
     if not found or not jobstream.may_touch(v_job.owner) then
         perform jobstream.refuse('JS404', 'no such job: ' || coalesce(p_id, 'null'));
@@ -3542,6 +3681,25 @@ $$;
 comment on function jobstream.delete_where(jsonb, boolean, text) is
 'Deletes all ended jobs that match. First look: dry_run is true by default.';
 
+-- Locks a batch for a bulk operation. Rows that are held for a moment are waited for; those held for longer are passed
+-- over: they are counted as skipped.
+create function jobstream.lock_batch(p_ids text[])
+returns text[]
+language plpgsql
+set search_path = ''
+set lock_timeout = '300ms'
+as $$
+begin
+    perform jobstream.lock_jobs(p_ids);
+    return p_ids;
+exception
+    when lock_not_available then
+        return jobstream.take_jobs(p_ids);
+end
+$$;
+
+comment on function jobstream.lock_batch(text[]) is 'Locks a batch, or those of it that are free; answers which.';
+
 -- One batch of the oldest open operation that nobody else works on; true: there is more to do.
 create function jobstream.work_on_bulk()
 returns boolean
@@ -3553,6 +3711,7 @@ declare
     v_before text := coalesce(current_setting('jobstream.principal', true), '');
     v_bulk jobstream.bulk_operations;
     v_ids text[];
+    v_locked text[];
     v_left bigint;
 begin
     select b.*
@@ -3571,15 +3730,16 @@ begin
     );
     perform jobstream.act_as('bulk');
     perform set_config('jobstream.principal', coalesce(v_bulk.by, ''), true);
-    perform jobstream.do_duty_safely(v_bulk.action, v_ids);
+    v_locked := jobstream.lock_batch(v_ids);
+    perform jobstream.do_duty_safely(v_bulk.action, v_locked);
     perform set_config('jobstream.principal', v_before, true);
-    select count(*)
+    select cardinality(v_ids) - count(*)
     into v_left
     from jobstream.jobs as j
-    where j.id = any (v_ids)
-        and j.status = any (jobstream.bulk_statuses(v_bulk.action));
-    if v_bulk.action = 'retry' then
-        v_left := 0;
+    where j.id = any (v_locked)
+        and j.status <> all (jobstream.bulk_statuses(v_bulk.action));
+    if v_bulk.action = 'delete' then
+        select count(*) into v_left from jobstream.jobs as j where j.id = any (v_ids);
     end if;
     update jobstream.bulk_operations as b
     set
@@ -3706,13 +3866,13 @@ $$;
 
 comment on function jobstream.expire_jobs(text[]) is 'Sets locked jobs aside whose deadline has passed.';
 
+-- One duty for some jobs that the caller has locked.
 create function jobstream.do_duty(p_duty text, p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
 as $$
 begin
-    perform jobstream.lock_jobs(p_ids);
     case p_duty
         when 'promote' then perform jobstream.advance_jobs(p_ids);
         when 'rescue' then perform jobstream.rescue_jobs(p_ids, 'the lease expired');
@@ -3737,12 +3897,11 @@ $$;
 
 comment on function jobstream.do_duty(text, text[]) is 'One duty of maintenance for some jobs.';
 
--- The same, row by row where the batch fails. Followers may be locked by others: 5 s of waiting is a failure too.
+-- The same, row by row where the batch fails: one bad row never blocks the rest.
 create function jobstream.do_duty_safely(p_duty text, p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
-set lock_timeout = '5s'
 as $$
 declare
     v_id text;
@@ -3840,6 +3999,13 @@ as $$
             limit 1
         ),
         (
+            select j.look_at from jobstream.jobs as j
+            where j.hold = 'settling' and j.look_at is not null
+            order by j.look_at
+            limit 1
+        ),
+        (select min(l.look_at) from jobstream.leftovers as l),
+        (
             select greatest(w.lock_lost_at + interval '3 s', jobstream.clock())
             from jobstream.workers as w
             where w.lock_lost_at is not null
@@ -3899,13 +4065,14 @@ declare
     v_kept_days integer;
     v_pruned text[];
 begin
-    update jobstream.settings as s
-    set value = extract(epoch from v_now)::text
+    perform from jobstream.settings as s
     where s.name = 'house_kept_at'
-        and (s.value::numeric < extract(epoch from v_now) - 60 or s.value::numeric > extract(epoch from v_now));
+        and (s.value::numeric < extract(epoch from v_now) - 60 or s.value::numeric > extract(epoch from v_now))
+    for update skip locked;
     if not found then
         return false;
     end if;
+    update jobstream.settings as s set value = extract(epoch from v_now)::text where s.name = 'house_kept_at';
     v_pruned := jobstream.prunable_jobs(5000);
     perform jobstream.do_duty_safely('prune', v_pruned);
     select s.value::integer into v_kept_days from jobstream.settings as s where s.name = 'event_retention_days';
@@ -3940,6 +4107,9 @@ declare
     v_is_more boolean := false;
 begin
     perform jobstream.act_as('maintain');
+    -- First, while nothing else is locked: it is the one duty that waits for rows.
+    v_is_more := jobstream.work_on_bulk();
+
     v_ids := array(
         select j.id from jobstream.jobs as j
         where j.hold = 'time' and j.scheduled_at <= v_now
@@ -3987,8 +4157,8 @@ begin
     end if;
 
     v_is_more := jobstream.settle_jobs(v_batch) = v_batch or v_is_more;
-    v_is_more := jobstream.work_on_bulk() or v_is_more;
     v_is_more := jobstream.keep_house() or v_is_more;
+    perform jobstream.act_as('');
     return case when v_is_more then v_now else jobstream.next_due() end;
 end
 $$;
@@ -4029,7 +4199,7 @@ begin
     if v_fault is not null then
         perform jobstream.refuse('JS400', v_fault, jsonb_build_object('field', split_part(v_fault, ' ', 1)));
     end if;
-    insert into jobstream.queues as q (name) values (set_queue.name) on conflict (name) do nothing;
+    insert into jobstream.queues as q (name) values (set_queue.name) on conflict on constraint queues_pkey do nothing;
     update jobstream.queues as q
     set
         paused = coalesce(set_queue.paused, q.paused),
@@ -4051,15 +4221,10 @@ begin
     where q.name = set_queue.name;
 
     if set_queue.key_limit is not null then
-        update jobstream.jobs as j
-        set revision = j.revision + 1, hold = 'settling'
-        where j.id in (
-            select distinct on (k.concurrency_key) k.id
-            from jobstream.jobs as k
-            where k.queue = set_queue.name and k.concurrency_key is not null
-                and k.status in ('waiting', 'failed') and k.hold = 'key'
-            order by k.concurrency_key, k.priority, k.id
-        );
+        insert into jobstream.leftovers (queue, concurrency_key)
+        select distinct j.queue, j.concurrency_key
+        from jobstream.jobs as j
+        where j.queue = set_queue.name and j.concurrency_key is not null and j.status in ('pending', 'running');
     end if;
     if coalesce(current_setting('jobstream.bell', true), '') <> 'off' then
         perform pg_notify('jobstream_ready', set_queue.name);
@@ -4278,10 +4443,10 @@ $$;
 
 comment on function jobstream.pipeline_jobs(text) is '{step: id} of a pipeline.';
 
--- Computes a pipeline's row from its jobs, and writes it and an event where that changed it. Locks the pipeline's row
--- (after job rows: the lock order), so for one pipeline too the order of ids is the order of commits.
+-- Computes a pipeline's row from its jobs, and writes it and an event where that changed it. Locks the pipeline's row, so
+-- for one pipeline too the order of ids is the order of commits. False: somebody else has locked it; call again later.
 create function jobstream.refresh_pipeline(p_id text)
-returns void
+returns boolean
 language plpgsql
 set search_path = ''
 as $$
@@ -4289,9 +4454,9 @@ declare
     v_old jobstream.pipelines;
     v_new record;
 begin
-    select p.* into v_old from jobstream.pipelines as p where p.id = p_id for update;
+    select p.* into v_old from jobstream.pipelines as p where p.id = p_id for update skip locked;
     if not found then
-        return;
+        return not exists (select from jobstream.pipelines as p where p.id = p_id);
     end if;
     select
         count(*) filter (where j.status = 'done') as step,
@@ -4316,7 +4481,7 @@ begin
     if v_new.status is null or (v_new.step, v_new.current_steps, v_new.failed_step, v_new.status)
         is not distinct from (v_old.step::bigint, v_old.current_steps, v_old.failed_step, v_old.status)
     then
-        return;
+        return true;
     end if;
     update jobstream.pipelines as p
     set
@@ -4334,6 +4499,7 @@ begin
             'current', v_new.current_steps, 'failed_step', v_new.failed_step
         )
     );
+    return true;
 end
 $$;
 
@@ -4347,17 +4513,21 @@ security definer
 set search_path = ''
 as $$
 begin
-    perform jobstream.refresh_pipeline(n.pipeline_id)
+    insert into jobstream.leftovers (pipeline_id)
+    select n.pipeline_id
     from (
         select distinct r.pipeline_id from new_rows as r where r.pipeline_id is not null order by r.pipeline_id
-    ) as n;
+    ) as n
+    where not jobstream.refresh_pipeline(n.pipeline_id);
     return null;
 end
 $$;
 
 comment on function jobstream.keep_pipelines() is 'Trigger: keeps the rows of pipelines whose jobs changed.';
 
-create trigger refresh_pipelines
+-- Triggers fire in the order of their names: this one after release_followers, so that a step's end and what it released
+-- make one event.
+create trigger update_pipelines
 after update on jobstream.jobs
 referencing new table as new_rows
 for each statement execute function jobstream.keep_pipelines();
@@ -4477,7 +4647,7 @@ begin
         put_schedule.name, put_schedule.cron, put_schedule.timezone, put_schedule.spec, put_schedule.catch_up,
         coalesce(put_schedule.paused, false), coalesce(put_schedule.owner, '')
     )
-    on conflict (name) do update
+    on conflict on constraint schedules_pkey do update
     set
         cron = excluded.cron,
         timezone = excluded.timezone,
@@ -4848,7 +5018,8 @@ comment on function jobstream.keep_snapshots(text[], text[]) is
 -- triggers/release_followers.sql
 -- After a statement that ended jobs: who awaited them is released or cancelled, and their concurrency keys pass to the
 -- next, all in the same transaction. Where nobody awaits anybody and no keys are used, this is two cheap looks.
--- A chain of cancellations would nest a trigger a link: from a depth on, followers are left to settle_jobs().
+-- Whoever is locked by somebody else is left to settle_jobs(); so is what lies deep in a chain, which nests a trigger a
+-- link.
 create function jobstream.release_followers()
 returns trigger
 language plpgsql
@@ -4857,7 +5028,7 @@ set search_path = ''
 as $$
 declare
     v_followers text[];
-    v_key record;
+    v_free text[] := '{}';
 begin
     if exists (select from jobstream.job_awaits) then
         v_followers := array(
@@ -4867,30 +5038,29 @@ begin
                 select t.job_id from jobstream.job_awaits as t where t.upstream_id = n.id offset 0
             ) as a
             where n.status in ('done', 'dlq', 'cancelled')
-            order by a.job_id
         );
         if v_followers <> '{}' then
-            perform from (select f.id from unnest(v_followers) as f (id) order by f.id offset 0) as ordered
-            cross join lateral (select from jobstream.jobs as j where j.id = ordered.id for update) as locked;
-            if pg_trigger_depth() > 12 then
-                update jobstream.jobs as j
-                set revision = j.revision + 1, hold = 'settling'
-                where j.id = any (v_followers) and j.status = 'waiting';
-            else
-                perform jobstream.resolve_awaits(v_followers);
+            if pg_trigger_depth() <= 12 then
+                v_free := jobstream.take_jobs(v_followers);
             end if;
+            insert into jobstream.leftovers (job_id)
+            select f.id from unnest(v_followers) as f (id)
+            except
+            select f.id from unnest(v_free) as f (id);
+            perform jobstream.resolve_awaits(v_free);
         end if;
     end if;
 
-    for v_key in
+    insert into jobstream.leftovers (queue, concurrency_key)
+    select k.queue, k.concurrency_key
+    from (
         select distinct n.queue, n.concurrency_key
         from new_rows as n
         where n.concurrency_key is not null
             and (n.status in ('done', 'dlq', 'cancelled') or (n.status in ('waiting', 'failed') and n.hold = 'time'))
-        order by n.queue, n.concurrency_key
-    loop
-        perform jobstream.admit_jobs(v_key.queue, v_key.concurrency_key, true);
-    end loop;
+        offset 0
+    ) as k
+    where not jobstream.admit_jobs(k.queue, k.concurrency_key);
     return null;
 end
 $$;
@@ -4902,6 +5072,36 @@ create trigger release_followers
 after update on jobstream.jobs
 referencing new table as new_rows
 for each statement execute function jobstream.release_followers();
+
+-- A plain UPDATE may take a job out of its key or queue: then the old key has room.
+create function jobstream.pass_left_keys()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+set enable_nestloop = off
+as $$
+begin
+    insert into jobstream.leftovers (queue, concurrency_key)
+    select distinct o.queue, o.concurrency_key
+    from old_rows as o
+    inner join new_rows as n on o.id = n.id
+    where o.concurrency_key is not null
+        and o.status in ('pending', 'running')
+        and (o.queue <> n.queue or n.concurrency_key is distinct from o.concurrency_key);
+    return null;
+end
+$$;
+
+comment on function jobstream.pass_left_keys() is
+'Trigger: notes the concurrency keys that jobs have left by a plain UPDATE.';
+
+create trigger pass_left_keys
+after update on jobstream.jobs
+referencing old table as old_rows new table as new_rows
+for each statement
+when (coalesce(pg_catalog.current_setting('jobstream.verb', true), '') = '')
+execute function jobstream.pass_left_keys();
 
 -- functions/explain_job.sql
 -- One line why a job is not running now, or what it does.

@@ -28,46 +28,19 @@ $$;
 comment on function jobstream.lock_attempt(text, integer, text) is
 'Locks a job for its worker''s verb; null where the verb is a repetition; JS404, JS410.';
 
--- All jobs that wait for one of these, directly or through others, in no order.
-create function jobstream.followers_of(p_ids text[])
-returns text[]
-language sql
-stable
-as $$
-    with recursive followers as (
-        select a.job_id
-        from jobstream.job_awaits as a
-        where a.upstream_id = any (p_ids)
-        union
-        select a.job_id
-        from followers as f
-        inner join jobstream.job_awaits as a on f.job_id = a.upstream_id
-    )
-
-    select coalesce(pg_catalog.array_agg(f.job_id), '{}') from followers as f
-$$;
-
-comment on function jobstream.followers_of(text[]) is
-'Ids of all jobs that wait for one of these, directly or through others.';
-
--- The lock order of every verb: all job rows that it will touch, followers included, in ascending id, before its first
--- update. Where nobody awaits anybody, this looks no further.
+-- Rows of a verb for many, in the order that all verbs keep: ascending id.
 create function jobstream.lock_jobs(p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
 as $$
 begin
-    if exists (select from jobstream.job_awaits) then
-        p_ids := p_ids || jobstream.followers_of(p_ids);
-    end if;
     perform from (select distinct i.id from unnest(p_ids) as i (id) order by i.id offset 0) as ordered
     cross join lateral (select from jobstream.jobs as j where j.id = ordered.id for update) as locked;
 end
 $$;
 
-comment on function jobstream.lock_jobs(text[]) is
-'Locks jobs and all that wait for them, in ascending id.';
+comment on function jobstream.lock_jobs(text[]) is 'Locks jobs in ascending id.';
 
 -- Seconds until the attempt after this failure: min(max, base * 2^(failures - 1)) and its kin, give or take the jitter.
 create function jobstream.backoff_delay(p_backoff jsonb, p_failures integer)

@@ -157,6 +157,25 @@ $$;
 comment on function jobstream.delete_where(jsonb, boolean, text) is
 'Deletes all ended jobs that match. First look: dry_run is true by default.';
 
+-- Locks a batch for a bulk operation. Rows that are held for a moment are waited for; those held for longer are passed
+-- over: they are counted as skipped.
+create function jobstream.lock_batch(p_ids text[])
+returns text[]
+language plpgsql
+set search_path = ''
+set lock_timeout = '300ms'
+as $$
+begin
+    perform jobstream.lock_jobs(p_ids);
+    return p_ids;
+exception
+    when lock_not_available then
+        return jobstream.take_jobs(p_ids);
+end
+$$;
+
+comment on function jobstream.lock_batch(text[]) is 'Locks a batch, or those of it that are free; answers which.';
+
 -- One batch of the oldest open operation that nobody else works on; true: there is more to do.
 create function jobstream.work_on_bulk()
 returns boolean
@@ -168,6 +187,7 @@ declare
     v_before text := coalesce(current_setting('jobstream.principal', true), '');
     v_bulk jobstream.bulk_operations;
     v_ids text[];
+    v_locked text[];
     v_left bigint;
 begin
     select b.*
@@ -186,15 +206,16 @@ begin
     );
     perform jobstream.act_as('bulk');
     perform set_config('jobstream.principal', coalesce(v_bulk.by, ''), true);
-    perform jobstream.do_duty_safely(v_bulk.action, v_ids);
+    v_locked := jobstream.lock_batch(v_ids);
+    perform jobstream.do_duty_safely(v_bulk.action, v_locked);
     perform set_config('jobstream.principal', v_before, true);
-    select count(*)
+    select cardinality(v_ids) - count(*)
     into v_left
     from jobstream.jobs as j
-    where j.id = any (v_ids)
-        and j.status = any (jobstream.bulk_statuses(v_bulk.action));
-    if v_bulk.action = 'retry' then
-        v_left := 0;
+    where j.id = any (v_locked)
+        and j.status <> all (jobstream.bulk_statuses(v_bulk.action));
+    if v_bulk.action = 'delete' then
+        select count(*) into v_left from jobstream.jobs as j where j.id = any (v_ids);
     end if;
     update jobstream.bulk_operations as b
     set

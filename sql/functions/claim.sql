@@ -33,7 +33,7 @@ begin
     end if;
     if v_queue.rate_count is not null then
         v_now := jobstream.clock();
-        p_limit := least(p_limit, floor(jobstream.rate_tokens(v_queue, v_now)));
+        p_limit := least(p_limit, floor(jobstream.rate_tokens(v_queue, v_now) + 1e-9));
     end if;
     return greatest(p_limit, 0);
 end
@@ -134,7 +134,7 @@ begin
     elsif claim.after is not null and not coalesce(jobstream.is_position(claim.after), false) then
         perform jobstream.refuse('JS400', 'after must be like {"default": [0, "01J..."]}');
     end if;
-    if exists (select from jobstream.jobs as j where j.hold = 'settling') then
+    if jobstream.is_unsettled(v_now) then
         perform jobstream.settle_jobs(200);
     end if;
 

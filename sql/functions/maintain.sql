@@ -78,13 +78,13 @@ $$;
 
 comment on function jobstream.expire_jobs(text[]) is 'Sets locked jobs aside whose deadline has passed.';
 
+-- One duty for some jobs that the caller has locked.
 create function jobstream.do_duty(p_duty text, p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
 as $$
 begin
-    perform jobstream.lock_jobs(p_ids);
     case p_duty
         when 'promote' then perform jobstream.advance_jobs(p_ids);
         when 'rescue' then perform jobstream.rescue_jobs(p_ids, 'the lease expired');
@@ -109,12 +109,11 @@ $$;
 
 comment on function jobstream.do_duty(text, text[]) is 'One duty of maintenance for some jobs.';
 
--- The same, row by row where the batch fails. Followers may be locked by others: 5 s of waiting is a failure too.
+-- The same, row by row where the batch fails: one bad row never blocks the rest.
 create function jobstream.do_duty_safely(p_duty text, p_ids text[])
 returns void
 language plpgsql
 set search_path = ''
-set lock_timeout = '5s'
 as $$
 declare
     v_id text;
@@ -212,6 +211,13 @@ as $$
             limit 1
         ),
         (
+            select j.look_at from jobstream.jobs as j
+            where j.hold = 'settling' and j.look_at is not null
+            order by j.look_at
+            limit 1
+        ),
+        (select min(l.look_at) from jobstream.leftovers as l),
+        (
             select greatest(w.lock_lost_at + interval '3 s', jobstream.clock())
             from jobstream.workers as w
             where w.lock_lost_at is not null
@@ -271,13 +277,14 @@ declare
     v_kept_days integer;
     v_pruned text[];
 begin
-    update jobstream.settings as s
-    set value = extract(epoch from v_now)::text
+    perform from jobstream.settings as s
     where s.name = 'house_kept_at'
-        and (s.value::numeric < extract(epoch from v_now) - 60 or s.value::numeric > extract(epoch from v_now));
+        and (s.value::numeric < extract(epoch from v_now) - 60 or s.value::numeric > extract(epoch from v_now))
+    for update skip locked;
     if not found then
         return false;
     end if;
+    update jobstream.settings as s set value = extract(epoch from v_now)::text where s.name = 'house_kept_at';
     v_pruned := jobstream.prunable_jobs(5000);
     perform jobstream.do_duty_safely('prune', v_pruned);
     select s.value::integer into v_kept_days from jobstream.settings as s where s.name = 'event_retention_days';
@@ -312,6 +319,9 @@ declare
     v_is_more boolean := false;
 begin
     perform jobstream.act_as('maintain');
+    -- First, while nothing else is locked: it is the one duty that waits for rows.
+    v_is_more := jobstream.work_on_bulk();
+
     v_ids := array(
         select j.id from jobstream.jobs as j
         where j.hold = 'time' and j.scheduled_at <= v_now
@@ -359,8 +369,8 @@ begin
     end if;
 
     v_is_more := jobstream.settle_jobs(v_batch) = v_batch or v_is_more;
-    v_is_more := jobstream.work_on_bulk() or v_is_more;
     v_is_more := jobstream.keep_house() or v_is_more;
+    perform jobstream.act_as('');
     return case when v_is_more then v_now else jobstream.next_due() end;
 end
 $$;

@@ -182,10 +182,10 @@ $$;
 
 comment on function jobstream.pipeline_jobs(text) is '{step: id} of a pipeline.';
 
--- Computes a pipeline's row from its jobs, and writes it and an event where that changed it. Locks the pipeline's row
--- (after job rows: the lock order), so for one pipeline too the order of ids is the order of commits.
+-- Computes a pipeline's row from its jobs, and writes it and an event where that changed it. Locks the pipeline's row, so
+-- for one pipeline too the order of ids is the order of commits. False: somebody else has locked it; call again later.
 create function jobstream.refresh_pipeline(p_id text)
-returns void
+returns boolean
 language plpgsql
 set search_path = ''
 as $$
@@ -193,9 +193,9 @@ declare
     v_old jobstream.pipelines;
     v_new record;
 begin
-    select p.* into v_old from jobstream.pipelines as p where p.id = p_id for update;
+    select p.* into v_old from jobstream.pipelines as p where p.id = p_id for update skip locked;
     if not found then
-        return;
+        return not exists (select from jobstream.pipelines as p where p.id = p_id);
     end if;
     select
         count(*) filter (where j.status = 'done') as step,
@@ -220,7 +220,7 @@ begin
     if v_new.status is null or (v_new.step, v_new.current_steps, v_new.failed_step, v_new.status)
         is not distinct from (v_old.step::bigint, v_old.current_steps, v_old.failed_step, v_old.status)
     then
-        return;
+        return true;
     end if;
     update jobstream.pipelines as p
     set
@@ -238,6 +238,7 @@ begin
             'current', v_new.current_steps, 'failed_step', v_new.failed_step
         )
     );
+    return true;
 end
 $$;
 
@@ -251,17 +252,21 @@ security definer
 set search_path = ''
 as $$
 begin
-    perform jobstream.refresh_pipeline(n.pipeline_id)
+    insert into jobstream.leftovers (pipeline_id)
+    select n.pipeline_id
     from (
         select distinct r.pipeline_id from new_rows as r where r.pipeline_id is not null order by r.pipeline_id
-    ) as n;
+    ) as n
+    where not jobstream.refresh_pipeline(n.pipeline_id);
     return null;
 end
 $$;
 
 comment on function jobstream.keep_pipelines() is 'Trigger: keeps the rows of pipelines whose jobs changed.';
 
-create trigger refresh_pipelines
+-- Triggers fire in the order of their names: this one after release_followers, so that a step's end and what it released
+-- make one event.
+create trigger update_pipelines
 after update on jobstream.jobs
 referencing new table as new_rows
 for each statement execute function jobstream.keep_pipelines();

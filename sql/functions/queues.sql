@@ -30,7 +30,7 @@ begin
     if v_fault is not null then
         perform jobstream.refuse('JS400', v_fault, jsonb_build_object('field', split_part(v_fault, ' ', 1)));
     end if;
-    insert into jobstream.queues as q (name) values (set_queue.name) on conflict (name) do nothing;
+    insert into jobstream.queues as q (name) values (set_queue.name) on conflict on constraint queues_pkey do nothing;
     update jobstream.queues as q
     set
         paused = coalesce(set_queue.paused, q.paused),
@@ -52,15 +52,10 @@ begin
     where q.name = set_queue.name;
 
     if set_queue.key_limit is not null then
-        update jobstream.jobs as j
-        set revision = j.revision + 1, hold = 'settling'
-        where j.id in (
-            select distinct on (k.concurrency_key) k.id
-            from jobstream.jobs as k
-            where k.queue = set_queue.name and k.concurrency_key is not null
-                and k.status in ('waiting', 'failed') and k.hold = 'key'
-            order by k.concurrency_key, k.priority, k.id
-        );
+        insert into jobstream.leftovers (queue, concurrency_key)
+        select distinct j.queue, j.concurrency_key
+        from jobstream.jobs as j
+        where j.queue = set_queue.name and j.concurrency_key is not null and j.status in ('pending', 'running');
     end if;
     if coalesce(current_setting('jobstream.bell', true), '') <> 'off' then
         perform pg_notify('jobstream_ready', set_queue.name);

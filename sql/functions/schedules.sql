@@ -44,7 +44,7 @@ begin
         put_schedule.name, put_schedule.cron, put_schedule.timezone, put_schedule.spec, put_schedule.catch_up,
         coalesce(put_schedule.paused, false), coalesce(put_schedule.owner, '')
     )
-    on conflict (name) do update
+    on conflict on constraint schedules_pkey do update
     set
         cron = excluded.cron,
         timezone = excluded.timezone,

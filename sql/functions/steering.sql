@@ -1,4 +1,4 @@
--- What operators and owners do to a job. Each locks the job and what waits for it first. JS404: no such job, or not one
+-- What operators and owners do to a job. Each locks the job first. JS404: no such job, or not one
 -- that this database user may touch. JS409: not in this state.
 
 create function jobstream.lock_job(p_id text)
@@ -9,7 +9,6 @@ as $$
 declare
     v_job jobstream.jobs;
 begin
-    perform jobstream.lock_jobs(array[p_id]);
     select j.* into v_job from jobstream.jobs as j where j.id = p_id for update;
     if not found or not jobstream.may_touch(v_job.owner) then
         perform jobstream.refuse('JS404', 'no such job: ' || coalesce(p_id, 'null'));

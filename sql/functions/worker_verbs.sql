@@ -55,7 +55,6 @@ begin
     elsif complete.cost_usd < 0 or complete.cost_usd = 'NaN' then
         perform jobstream.refuse('JS400', 'cost_usd must not be negative', '{"field": "cost_usd"}');
     end if;
-    perform jobstream.lock_jobs(array[complete.id]);
     v_job := jobstream.lock_attempt(complete.id, complete.attempt, 'complete');
     if v_job.id is null then
         return (select j.status from jobstream.jobs as j where j.id = complete.id);
@@ -101,16 +100,13 @@ begin
     then
         perform jobstream.refuse('JS400', 'ids, attempts and results must be of one length');
     end if;
-    if exists (select from jobstream.job_awaits) then
-        perform jobstream.lock_jobs(complete_many.ids);
-    end if;
     if array_length(array_remove(results, null), 1) > 0 then
         select
             jsonb_object_agg(u.id, u.result) filter (where jobstream.json_fault(u.result) is null),
             array_agg(u.id) filter (where jobstream.json_fault(u.result) is not null)
         into v_results, v_too_long
         from unnest(complete_many.ids, complete_many.results) as u (id, result)
-        where u.result is not null;
+        where u.result is not null and u.id is not null;
     end if;
 
     v_places := array(
@@ -184,7 +180,9 @@ declare
     v_due timestamptz;
 begin
     perform jobstream.act_as('work');
-    perform jobstream.lock_jobs(array[fail.id]);
+    if jobstream.time_fault(fail.retry_at) is not null then
+        perform jobstream.refuse('JS400', 'retry_at must be a time of the years 1 to 9999', '{"field": "retry_at"}');
+    end if;
     v_job := jobstream.lock_attempt(fail.id, fail.attempt, 'fail');
     if v_job.id is null then
         return (select j.status from jobstream.jobs as j where j.id = fail.id);
@@ -216,19 +214,20 @@ set search_path = ''
 as $$
 declare
     v_job jobstream.jobs;
+    v_error jsonb;
 begin
     perform jobstream.act_as('work');
-    perform jobstream.lock_jobs(array[reject_result.id]);
     v_job := jobstream.lock_attempt(reject_result.id, reject_result.attempt, 'reject');
     if v_job.id is null then
         return (select j.status from jobstream.jobs as j where j.id = reject_result.id);
     end if;
-    return jobstream.end_attempt(
-        v_job.id, 'reject', 'dlq', 'unstorable_result', null,
-        jobstream.error_entry(
-            v_job, jsonb_build_object('type', 'UnstorableResult', 'message', reject_result.error)
-        ), 1
+    v_error := jobstream.error_entry(
+        v_job, jsonb_build_object('type', 'UnstorableResult', 'message', reject_result.error)
     );
+    if v_job.cancel_requested then
+        return jobstream.end_attempt(v_job.id, 'reject', 'cancelled', 'requested', null, v_error, 1);
+    end if;
+    return jobstream.end_attempt(v_job.id, 'reject', 'dlq', 'unstorable_result', null, v_error, 1);
 end
 $$;
 
@@ -248,7 +247,6 @@ begin
     if release.delay is null or release.delay > interval '100 years' then
         perform jobstream.refuse('JS400', 'delay must be at most 100 years', '{"field": "delay"}');
     end if;
-    perform jobstream.lock_jobs(array[release.id]);
     v_job := jobstream.lock_attempt(release.id, release.attempt, 'release');
     if v_job.id is null then
         return (select j.status from jobstream.jobs as j where j.id = release.id);

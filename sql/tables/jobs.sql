@@ -52,6 +52,7 @@ create table jobstream.jobs (
     traceparent text,
     error_count integer not null default 0,
     revision bigint not null default 0,
+    look_at timestamptz,
     constraint jobs_pkey primary key (id),
     constraint jobs_idempotency_key unique (owner, idempotency_key),
     constraint jobs_status_known check (
@@ -92,7 +93,7 @@ comment on index jobstream.jobs_to_claim is 'claim(): the next jobs of a queue.'
 create index jobs_due on jobstream.jobs (scheduled_at) where hold = 'time';
 comment on index jobstream.jobs_due is 'maintain(): jobs whose time has come.';
 
-create index jobs_to_settle on jobstream.jobs (id) where hold = 'settling';
+create index jobs_to_settle on jobstream.jobs (look_at, id) where hold = 'settling';
 comment on index jobstream.jobs_to_settle is 'settle_jobs(): jobs whose upstreams and keys were not looked at yet.';
 
 create index jobs_leased on jobstream.jobs (lease_until) where status = 'running';
@@ -106,9 +107,13 @@ create index jobs_deadlines on jobstream.jobs (deadline)
 where deadline is not null and status in ('waiting', 'pending', 'failed');
 comment on index jobstream.jobs_deadlines is 'maintain(): jobs past their deadline.';
 
-create index jobs_by_concurrency_key on jobstream.jobs (queue, concurrency_key, priority, id)
-where concurrency_key is not null and status in ('waiting', 'pending', 'running', 'failed');
-comment on index jobstream.jobs_by_concurrency_key is 'admit_jobs(): who holds a key, who is next.';
+create index jobs_holding_key on jobstream.jobs (queue, concurrency_key, priority, id)
+where concurrency_key is not null and status in ('pending', 'running');
+comment on index jobstream.jobs_holding_key is 'admit_jobs(): who holds a key.';
+
+create index jobs_wanting_key on jobstream.jobs (queue, concurrency_key, priority, id)
+where concurrency_key is not null and hold in ('key', 'settling');
+comment on index jobstream.jobs_wanting_key is 'admit_jobs(): who is next. Apart from the holders, who would be counted past all of them.';
 
 create index jobs_by_unique_key on jobstream.jobs (kind, unique_key)
 where unique_key is not null and status in ('waiting', 'pending', 'running', 'failed');
@@ -182,5 +187,7 @@ comment on column jobstream.jobs.ended_attempt is 'The attempt that ended last.'
 comment on column jobstream.jobs.ended_verb is 'What ended it: complete, fail, release, rescue, cancel, update.';
 comment on column jobstream.jobs.revision is
 'Counts changes. Every verb raises it: an UPDATE that does not is plain SQL, and is checked and completed.';
+comment on column jobstream.jobs.look_at is
+'Of a settling job: not before this time, because what it needs was locked; null: at once.';
 comment on column jobstream.jobs.error_count is 'How many errors there were; errors keeps the last 20.';
 comment on column jobstream.jobs.traceparent is 'W3C trace context of the request.';
