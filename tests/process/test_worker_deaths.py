@@ -111,7 +111,7 @@ async def test_the_second_signal_cuts_the_grace_short(worker: StartProcess, conn
         id = await enqueue(conn, "first-hangs")
         await status_is(conn, id, "running")
         process.signal(signal.SIGTERM)
-        await eventually(lambda: process.returncode is None)
+        await process.printed("1 jobs that run get 60 s")
         process.signal(signal.SIGTERM)
         assert await process.wait(10) == 0
     job = await row(conn, id)

@@ -110,6 +110,8 @@ class Executor:
     async def drain(self, grace: float) -> None:
         """Let what runs end within `grace` seconds or until `hurry`; then stop the rest and release its jobs."""
         self.return_waiting()
+        if self._running and not self._hurry:
+            logger.info("the worker stops; %d jobs that run get %.0f s", len(self._running), grace)
         await self._until_ended(grace, patient=True)
         for held in self.jobs():
             held.interrupt(Interruption.SHUTDOWN)
