@@ -55,7 +55,8 @@ def main() -> int:
         print(f"error: DEMO_PATH: {options.path} is no folder", file=sys.stderr)
         return 2
     # However it is ended, the way out leads through every `with`.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     start_logging("error")
     try:
         with temporary_folder() as folder:
@@ -81,7 +82,12 @@ async def play(options: Options, url: str, unreadable: Path) -> None:
         run = secrets.token_hex(4)
         folder = Folder(path=str(options.path), also=[str(unreadable)], most=options.most)
         report = await index(http, folder, run, url)
-        print(f"\nthe report on {options.path}:\n{figures(report)}")
+        cut = (
+            f" (its first {options.most:,} files; DEMO_FILES= for more)"
+            if report.files > options.most
+            else ""
+        )
+        print(f"\nthe report on {options.path}{cut}:\n{figures(report)}")
         await print_dead_letters(http, run)
         if options.keep:
             print(f"\neverything stays up until Ctrl-C: {running.address}/schema shows the API", flush=True)

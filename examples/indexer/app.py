@@ -117,5 +117,5 @@ async def write_report(ctx: JobContext) -> Report:
         lines=sum(facts.lines or 0 for facts in read),
         words=sum(facts.words or 0 for facts in read),
         copies=len(read) - len({facts.sha256 for facts in read}),
-        types=dict(types.most_common()),
+        types=dict(types),
     )

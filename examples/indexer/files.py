@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "build", "dist", "venv"})
+LONGEST_SUFFIX = 8
 CHUNK = 1 << 20
 MOST_BYTES_A_FILE = 64 * CHUNK
 
@@ -61,6 +62,14 @@ def _is_worth_a_job(path: Path) -> bool:
         return True
 
 
+def _type_of(path: Path, *, text: bool) -> str:
+    """By the name where that says something: `7z` does, the `6` of `libm.so.6` does not."""
+    suffix = path.suffix.removeprefix(".").lower()
+    if suffix.isalnum() and not suffix.isdecimal() and len(suffix) <= LONGEST_SUFFIX:
+        return suffix
+    return "text" if text else "binary"
+
+
 def read_facts(path: Path) -> FileFacts:
     """Hash and count one file, reading at most `MOST_BYTES_A_FILE`. Raises OSError where it cannot be read."""
     digest = hashlib.sha256()
@@ -78,7 +87,7 @@ def read_facts(path: Path) -> FileFacts:
         whole = not file.read(1)
     return FileFacts(
         path=str(path),
-        type=path.suffix.lstrip(".").lower() or ("text" if text else "binary"),
+        type=_type_of(path, text=text),
         bytes=size,
         sha256=digest.hexdigest(),
         lines=lines if text else None,

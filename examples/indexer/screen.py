@@ -83,5 +83,5 @@ def figures(report: Report) -> str:
         f"  words    {report.words:>12,}",
         f"  copies   {report.copies:>12,}",
     ]
-    types = ", ".join(f"{count:,} {name}" for name, count in list(report.types.items())[:8])
+    types = ", ".join(f"{count:,} {name}" for name, count in Counter(report.types).most_common(8))
     return "\n".join([*lines, f"  types    {types}"])
