@@ -113,6 +113,8 @@ class Fetcher:
                     await self._claim_and_rest()
         except TimeoutError:
             logger.warning("the last claim was not answered in time")
+        finally:
+            self._bound = None
 
     async def _claim_and_rest(self) -> None:
         try:
