@@ -5,6 +5,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY app app
 COPY sql sql
 COPY alembic alembic
+COPY clients/js/src clients/js/src
 RUN python -m venv /opt/jobstream \
     && /opt/jobstream/bin/pip install --no-cache-dir -c constraints.txt .
 

@@ -29,14 +29,14 @@ def names(wheel: Path) -> list[str]:
         return sorted(name for name in archive.namelist() if ".dist-info/" not in name)
 
 
-def test_wheel_has_the_schema_and_its_revisions(wheel: Path) -> None:
+def test_wheel_has_the_schema_its_revisions_and_the_browser_client(wheel: Path) -> None:
     shipped = names(wheel)
     sql = [
         f"jobstream/_sql/{path.relative_to(CHECKOUT / 'sql')}" for path in (CHECKOUT / "sql").rglob("*.sql")
     ]
     assert sorted(name for name in shipped if name.startswith("jobstream/_sql/")) == sorted(sql)
     assert {"jobstream/_alembic/env.py", "jobstream/_alembic/versions/0001_first_schema.sql"} <= {*shipped}
-    assert "jobstream/py.typed" in shipped
+    assert {"jobstream/py.typed", "jobstream/_client/index.js"} <= {*shipped}
     assert {name.partition("/")[0] for name in shipped} == {"jobstream"}
 
 
@@ -58,5 +58,6 @@ async def test_installed_command_runs_the_whole_system(
     arguments = ("dev", "--port", "0", "--data-dir", str(data_dir))
     with Process(*arguments, command=(str(installed / "jobstream"),), cwd=tmp_path) as process:
         address = await process.address()
-        assert httpx.get(f"{address}/readyz").status_code == 200
+        for path in ("/readyz", "/client.js", "/"):
+            assert httpx.get(f"{address}{path}", follow_redirects=True).status_code == 200, path
         assert await process.stop() == 0
