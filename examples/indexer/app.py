@@ -72,8 +72,6 @@ async def index_folder(ctx: JobContext, folder: Folder) -> Listing:
         await_jobs=file_jobs,
         await_for="ended",
         labels=ctx.job.spec.labels,
-        parent_job=ctx.job.id,
-        owner=ctx.job.owner,
     )
     return Listing(files=len(file_jobs), report=report.id)
 
@@ -91,8 +89,6 @@ async def _enqueue_file(ctx: JobContext, path: Path) -> JobHandle[FileFacts]:
         str(path),
         idempotency_key=f"{ctx.job.id}/{sha256(bytes(path)).hexdigest()}",
         labels={**ctx.job.spec.labels, "file": str(path)[-LONGEST_LABEL:]},
-        parent_job=ctx.job.id,
-        owner=ctx.job.owner,
     )
 
 

@@ -8,7 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 
-from jobstream.api import running
+from jobstream.api import app_for, running
 from jobstream.api.server import Server, address_of, bind
 from jobstream.application import JobStream
 from jobstream.cli.listening import explained
@@ -51,7 +51,7 @@ async def development(app: JobStream, url: str, settings: Settings) -> AsyncIter
     failure: Exception | None = None
     with explained(settings), closing(bind(settings.host, settings.port)) as listening:
         async with running(settings) as services, worker_for(app, url, settings, options) as worker:
-            server = _Quiet(services, announce=ready.set)
+            server = _Quiet(services, app=app_for(services), announce=ready.set)
             both = Development(address=address_of(listening), server=server, worker=worker)
             async with asyncio.TaskGroup() as group:
                 tasks = {

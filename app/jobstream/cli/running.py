@@ -56,13 +56,13 @@ async def worker_for(
     """
     queues = queues_of(app, options)
     for_duties, for_handlers = shares(settings.pool_size)
+    listener = Listener(url=settings.listen_url or url, application_name=APPLICATION_NAME)
     async with (
         Database.connect(url, size=for_duties, application_name=APPLICATION_NAME) as database,
         Database.connect(url, size=for_handlers, application_name=APPLICATION_NAME) as for_client,
-        Client.over(for_client, listen_url=settings.listen_url) as client,
+        Client.over(for_client, listener=listener) as client,
     ):
         await check_schema(database)
-        listener = Listener(url=settings.listen_url or url, application_name=APPLICATION_NAME)
         worker = Worker(
             handlers=app.handlers,
             database=database,

@@ -53,9 +53,9 @@ def error_of(response: httpx.Response) -> Exception:
         problem = _Problem()
     error = _ERRORS.get(problem.type.removeprefix(URN))
     if error is None:
-        return CommandFailed(
-            f"{response.url.copy_with(query=None)} answered {response.status_code} {response.reason_phrase}"
-        )
+        place, said = response.url.copy_with(query=None), _sentence(problem)
+        answer = f"{place} answered {response.status_code} {response.reason_phrase}"
+        return CommandFailed(f"{answer}: {said}" if said else answer)
     return error(_sentence(problem))
 
 
