@@ -7,8 +7,9 @@ from typing import Protocol
 
 import httpx
 import pytest
+from litestar import Litestar
 
-from jobstream.api import Services, running
+from jobstream.api import Services, app_for, running
 from jobstream.api.server import Server, bind
 from jobstream.settings import Settings
 from tests.api.support import Api
@@ -20,6 +21,19 @@ class Serve(Protocol):
     async def __call__(self, **settings: object) -> Api: ...
 
 
+_apps: dict[tuple[str, ...], Litestar] = {}
+
+
+def _app_for(services: Services) -> Litestar:
+    """Building an application takes a tenth of a second; all that a test's has of its own are its services."""
+    origins = services.settings.cors_origins
+    if origins not in _apps:
+        _apps[origins] = app_for(services)
+    app = _apps[origins]
+    app.state.jobstream = services
+    return app
+
+
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[tuple[Services, str]]:
     """The server of `jobstream serve`, within this event loop."""
@@ -27,7 +41,7 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Services, str]]:
         host, port = listening.getsockname()[:2]
         async with running(settings) as services, asyncio.TaskGroup() as tasks:
             started = asyncio.Event()
-            server = Server(services, announce=started.set)
+            server = Server(services, app=_app_for(services), announce=started.set)
             task = tasks.create_task(server._serve([listening]))
             await started.wait()
             try:

@@ -5,6 +5,7 @@ one after the other, new requests are still served. When the last stream is gone
 closes, what is in flight ends, and the process exits. A second signal ends it at once.
 """
 
+import asyncio
 import signal
 import socket
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from types import FrameType
 from typing import Final
 
 import uvicorn
+from litestar import Litestar
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from jobstream.api.access_log import configure as configure_access_log
@@ -41,7 +43,7 @@ async def serve_with(services: Services, *, announce: Announce) -> signal.Signal
     # Bound here, so that a taken port is an error of ours and not an exit from within uvicorn.
     listening = bind(settings.host, settings.port)
     try:
-        server = Server(services, announce=lambda: announce(address_of(listening)))
+        server = Server(services, app=app_for(services), announce=lambda: announce(address_of(listening)))
         await server.serve(sockets=[listening])
     finally:
         listening.close()
@@ -68,14 +70,14 @@ class Protocol(HttpToolsProtocol):
 class Server(uvicorn.Server):
     """A uvicorn server whose exit begins with a drain."""
 
-    def __init__(self, services: Services, *, announce: Callable[[], None]) -> None:
+    def __init__(self, services: Services, *, app: Litestar, announce: Callable[[], None]) -> None:
         """`serve` runs it; `announce` is called once requests are answered."""
         self._services = services
         self._announce = announce
         self.stopped_by: signal.Signals | None = None
         super().__init__(
             uvicorn.Config(
-                app_for(services),
+                app,
                 http=Protocol,
                 ws="none",
                 lifespan="off",
@@ -91,6 +93,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self._announce()
 
@@ -98,7 +101,8 @@ class Server(uvicorn.Server):
         """The first signal begins the drain, a second one ends it."""
         if self.stopped_by is None:
             self.stopped_by = signal.Signals(sig)
-            self._services.drain()
+            # A signal may come in the middle of anything, the loop's own work included.
+            self._loop.call_soon_threadsafe(self._services.drain)
         else:
             self.should_exit = self.force_exit = True
 

@@ -55,15 +55,15 @@ class ManyStream:
 
         False: the client's cursor has come to nothing meanwhile.
         """
-        goal = subscription.start.cursor
-        while self._cursor != goal and not (outlet.over or subscription.closing):
-            batch = await self._events.step(self._cursor, upto=goal.seen, filter=self._filter)
+        goal = subscription.start
+        while self._cursor != goal.cursor and not (outlet.over or subscription.closing):
+            batch = await self._events.step(self._cursor, upto=goal.cursor.seen, filter=self._filter)
             if isinstance(batch, Reset):
                 await self._go_on_at(outlet, batch)
                 return False
             await _send(outlet, [message(event, batch.tokens) for event in batch.events])
             self._cursor = batch.cursor
-            await outlet.heartbeat(batch.token)
+            await outlet.heartbeat(batch.token or goal.token)
         return True
 
     async def _go_along(self, outlet: Outlet, subscription: Subscription[Place]) -> bool:

@@ -116,7 +116,8 @@ async def _read(services: Services, filter: EventFilter, cursor: Cursor, limit: 
         if isinstance(batch, Reset):
             token = await services.events.token(batch.cursor)
             return _Found([], token, batch.cursor, reset=batch.reason)
-        cursor, token = batch.cursor, batch.token
+        cursor = batch.cursor
+        token = await services.events.token(cursor) if batch.token is None else batch.token
         if batch.events or not batch.more:
             return _Found(batch.events, token, cursor, complete=not batch.more)
     return _Found([], token, cursor)

@@ -40,7 +40,7 @@ class StoredEvents:
             return None
         return Step(
             [message(event, batch.tokens) for event in batch.events],
-            Place(batch.cursor, batch.token),
+            Place(batch.cursor, place.token if batch.token is None else batch.token),
             _target(batch),
         )
 
