@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from jobstream.domain.backoff import Backoff
+from jobstream.domain.cursor import Cursor
 from jobstream.domain.job import JobFilter, NewJob, Status
 from jobstream.errors import (
     Conflict,
@@ -18,6 +19,7 @@ from jobstream.errors import (
     NotFound,
     TooLarge,
 )
+from jobstream.store.events import Batch, EventStore
 from jobstream.store.jobs import JobStore
 from jobstream.store.leases import LeaseStore
 from jobstream.store.pool import Database
@@ -186,6 +188,23 @@ async def test_an_unknown_job_is_not_found(jobs: JobStore) -> None:
     for call in (jobs.get(UNKNOWN), jobs.get_seen(UNKNOWN), jobs.cancel(UNKNOWN), jobs.retry(UNKNOWN)):
         with pytest.raises(NotFound):
             await call
+
+
+async def test_a_job_is_seen_with_its_revision_and_its_place_in_the_stream(
+    jobs: JobStore, database: Database
+) -> None:
+    made = await jobs.enqueue(NewJob(kind="k"))
+    first = await jobs.get_seen(made.id)
+    await jobs.cancel(made.id)
+    second = await jobs.get_seen(made.id)
+    assert (first.value.status, second.value.status) == (Status.PENDING, Status.CANCELLED)
+    assert second.revision > first.revision
+    events = EventStore(database)
+    cursor = await events.resolve(first.event_cursor)
+    assert isinstance(cursor, Cursor)
+    batch = await events.step(cursor)
+    assert isinstance(batch, Batch)
+    assert [event.status for event in batch.events] == ["cancelled"]
 
 
 async def test_another_owner_s_job_is_not_found_and_not_touched(jobs: JobStore) -> None:

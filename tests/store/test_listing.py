@@ -143,14 +143,14 @@ async def test_a_search_looks_at_so_many_rows_a_page_and_goes_on(
     jobs: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listing, "EXAMINED_ROWS", 10)
-    listing._compiled_list.cache_clear()
+    listing._compiled_page.cache_clear()
     names = ["hit" if n in (0, 14, 15, 29) else "miss" for n in range(30)]
     await jobs.enqueue_many([NewJob(kind=name) for name in names])
     pages = await all_pages(jobs, JobFilter(q="hit"), limit=5)
     assert pages == [["hit"], ["hit", "hit"], ["hit"], []]
     one_each = await all_pages(jobs, JobFilter(q="hit"), limit=1)
     assert [kind for page in one_each for kind in page] == ["hit"] * 4
-    listing._compiled_list.cache_clear()
+    listing._compiled_page.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -266,10 +266,11 @@ class Page(Struct, Generic[T], frozen=True, kw_only=True):
 
 
 class Seen(Struct, Generic[T], frozen=True, kw_only=True):
-    """A value and the event cursor read in the same statement."""
+    """A value, the event cursor and the row's revision, read in the same statement."""
 
     value: T
     event_cursor: str
+    revision: int
 
 
 class Lease(Struct, frozen=True, kw_only=True):

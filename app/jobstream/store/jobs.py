@@ -28,7 +28,7 @@ from jobstream.domain.job import (
 )
 from jobstream.domain.payload import encode_payload, find_unstorable
 from jobstream.errors import ErrorDetail, InvalidArgument, JobStreamError, NotFound
-from jobstream.store.listing import count_query, list_query, next_cursor, read_cursor
+from jobstream.store.listing import Listing, next_cursor, read_cursor
 from jobstream.store.pool import Connection, Database
 from jobstream.store.rows import JOB_COLUMNS, job_from_row, raw_job_from_row, read_json
 from jobstream.store.snapshots import token_of
@@ -37,7 +37,7 @@ _GET: Final = f"""
 with seen as materialized (
     select jobstream.stream_epoch() as epoch, pg_current_snapshot()::text as snapshot
 )
-select seen.epoch, seen.snapshot, {JOB_COLUMNS}
+select seen.epoch, seen.snapshot, j.revision, {JOB_COLUMNS}
 from seen
 cross join jobstream.jobs as j
 where j.id = $1::text and ($2::text is null or j.owner = $2::text)
@@ -128,10 +128,10 @@ class JobStore:
     async def get_seen(
         self, id: str, *, owner: str | None = None, connection: Connection | None = None
     ) -> Seen[Job]:
-        """The job and the event cursor of the very snapshot in which it was read."""
+        """The job, its revision, and the event cursor of the very snapshot in which it was read."""
         row = await self._row(id, owner, connection)
         token = await token_of(self._db, row["epoch"], row["snapshot"])
-        return Seen(value=self._job(row), event_cursor=token)
+        return Seen(value=self._job(row), event_cursor=token, revision=row["revision"])
 
     async def list(
         self,
@@ -145,11 +145,15 @@ class JobStore:
         """A page of jobs, the newest first; `limit` is clamped to 1 to 200.
 
         A cursor works only with the filter and owner it came from; another one raises InvalidArgument. Pages never
-        skip or repeat a job while others are added. With `q` a page looks at 20,000 rows at most and may be short.
+        skip or repeat a job while others are added. Of a filter with several names, or `q`, a page looks at so many
+        rows and no more, and may be short.
         """
         limit = min(max(limit, 1), 200)
         before = read_cursor(cursor, filter, owner) if cursor is not None else None
-        query, args = list_query(filter, owner, before, limit)
+        listing = Listing(filter, owner, before, limit)
+        probe = listing.probe()
+        counts = await self._db.fetchrow(probe[0], *probe[1], connection=connection) if probe else None
+        query, args = listing.page({} if counts is None else dict(counts))
         rows = await self._db.fetch(query, *args, connection=connection)
         first = rows[0]
         found = [row for row in rows if row["id"] is not None]
@@ -169,7 +173,7 @@ class JobStore:
 
     async def summary(self, filter: JobFilter = EVERY_JOB, *, owner: str | None = None) -> Summary:
         """What goes on among the jobs of a filter."""
-        query, args = count_query(filter, owner)
+        query, args = Listing(filter, owner, None, 0).counts()
         row = await self._db.fetchrow(query, *args)
         assert row is not None
         counts: dict[str, int] = read_json(row["counts"])

@@ -1,12 +1,16 @@
 """Lists of jobs: the queries that a filter makes, and the cursors of their pages.
 
-A query is compiled once per shape of filter (which names it sets, and whether to one value or several): values are
-parameters. Pages go down by id, so a job that is added meanwhile lies before the first page and disturbs none.
+A query is compiled once per shape of filter: values are parameters, but for statuses, which partial indexes want to see.
+Pages go down by id, so a job that is added meanwhile lies before the first page and disturbs none.
+
+One name of the filter *drives*: its index gives ids in the list's order (`job_labels` holds labels, and kind, queue and
+owner beside them), and each is looked up and held against the rest. With several names the one with the fewest jobs
+drives, as a probe says beforehand. A page looks at a bounded number of ids, so it may be short.
 """
 
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -18,14 +22,23 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from jobstream.domain.ids import is_ulid, ulid_floor
-from jobstream.domain.job import JobFilter
+from jobstream.domain.job import JobFilter, Status
 from jobstream.errors import ErrorDetail, InvalidArgument
 from jobstream.store.rows import JOB_EXPRESSIONS
 
 EXAMINED_ROWS: Final = 20_000
-"""The most rows that one page with `q` looks at."""
+"""The most rows that a page looks at as it goes through all jobs (measured at a million: 30 ms)."""
+
+LOOKED_UP_ROWS: Final = 5_000
+"""The most ids that a page looks up where another name's index gives them (30 ms)."""
 
 _DIGEST: Final = 12
+_MOST_ARMS: Final = 8
+"""Values of one name up to which the index is asked for each; it gives no order over several."""
+
+_SLACK: Final = timedelta(minutes=1)
+"""How far an id's time and `created_at` may be apart: plain SQL makes them by two readings of the clock."""
+
 _dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 _TEXTS = ARRAY(TEXT)
 _jobs = sa.table(
@@ -36,17 +49,17 @@ _jobs = sa.table(
     ),
     schema="jobstream",
 )
+_ID: Final = sa.literal_column("id", TEXT)
 _labels = sa.table("job_labels", *map(sa.column, ("name", "value", "job_id")), schema="jobstream")
 
-# Names that an index leads to, those that usually leave least first. For several values of one the index is asked once
-# for each: an index on (status, id) gives no order over two statuses, and the primary key may find none in a million.
-_DRIVERS: Final = ("pipeline_id", "status", "kind", "owner", "queue")
+_TAGS: Final = {"owner": ":owner", "kind": ":kind", "queue": ":queue"}
+_NAMES: Final = ("kind", "queue", "owner", "pipeline_id")
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """What of a filter decides about the query's text: for each name how many values, up to two."""
+    """What of a filter decides about the query's text: which statuses, how many values of the others, what drives."""
 
-    status: int
+    statuses: tuple[str, ...]
     kind: int
     queue: int
     owner: int
@@ -57,20 +70,71 @@ class Shape(msgspec.Struct, frozen=True):
     q: bool
     only_owner: bool
     before: bool
+    driver: str | None = None
+    few_pending: bool = False
+
+    def drivers(self) -> list[str]:
+        """The names that may drive."""
+        found = [name for name in ("pipeline_id", "label", *_TAGS) if 0 < getattr(self, name) <= _MOST_ARMS]
+        return found + (["status"] if self.statuses and Status.DONE not in self.statuses else [])
+
+    def probes(self) -> list[str]:
+        """What is worth to be counted beforehand: who drives, and whether few are pending."""
+        drivers = self.drivers()
+        found = drivers if len(drivers) > 1 and not self.pipeline_id else []
+        return found + (["pending"] if Status.PENDING in self.statuses else [])
+
+    @property
+    def most(self) -> int:
+        """The most rows that a page looks at."""
+        return EXAMINED_ROWS if self.driver is None else LOOKED_UP_ROWS
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether rows may be looked at in vain, so that their number must be bounded."""
+        names = sum(getattr(self, name) > 0 for name in (*_NAMES, "label"))
+        return self.q or self.driver is not None or names + bool(self.statuses) + self.only_owner > 1
 
 
-def list_query(
-    filter: JobFilter, owner: str | None, before: str | None, limit: int
-) -> tuple[str, Sequence[Any]]:
-    """The page of jobs below the id `before`, and one more; with epoch, snapshot and, for `q`, the last id examined."""
-    text, names = _compiled_list(_shape(filter, owner, before))
-    return text, _arguments(names, filter, owner, before, limit)
+class Listing:
+    """One list: a filter, whose jobs, and the id below which the page begins."""
 
+    def __init__(self, filter: JobFilter, owner: str | None, before: str | None, limit: int) -> None:
+        """Raises InvalidArgument for times without a zone."""
+        for field in ("since", "until"):
+            moment = getattr(filter, field)
+            if moment is not None and moment.tzinfo is None:
+                raise InvalidArgument(f"{field} needs a time zone", detail=ErrorDetail(field=field))
+        if owner is not None and not filter.owner and owner != "":
+            # Of one's own jobs the owner's index knows as well; nobody's ('') are not in it.
+            filter = msgspec.structs.replace(filter, owner=(owner,))
+        self._shape = _shape(filter, owner, before)
+        self._values = _values(filter, owner, before, limit)
 
-def count_query(filter: JobFilter, owner: str | None) -> tuple[str, Sequence[Any]]:
-    """Counts by status and the jobs that run, of a filter."""
-    text, names = _compiled_count(_shape(filter, owner, None))
-    return text, _arguments(names, filter, owner, None, 0)
+    def probe(self) -> tuple[str, list[Any]] | None:
+        """The query that counts, up to a bound, what is to be known beforehand; None where there is no choice."""
+        return self._bound(_compiled_probe(self._shape)) if self._shape.probes() else None
+
+    def page(self, counts: Mapping[str, int]) -> tuple[str, list[Any]]:
+        """The query of the page: one job more than asked; epoch, snapshot, and the last id examined if it is short.
+
+        `counts` is what the probe found.
+        """
+        drivers = self._shape.drivers()
+        shape = msgspec.structs.replace(
+            self._shape,
+            driver=min(drivers, key=lambda name: counts.get(name, 0)) if drivers else None,
+            few_pending=counts.get("pending", LOOKED_UP_ROWS) < LOOKED_UP_ROWS,
+        )
+        return self._bound(_compiled_page(shape))
+
+    def counts(self) -> tuple[str, list[Any]]:
+        """The query for counts by status, and for the jobs that run."""
+        return self._bound(_compiled_counts(self._shape))
+
+    def _bound(self, compiled: tuple[str, tuple[str, ...]]) -> tuple[str, list[Any]]:
+        text, names = compiled
+        return text, [self._values[name] for name in names]
 
 
 def next_cursor(last: str, filter: JobFilter, owner: str | None) -> str:
@@ -81,11 +145,8 @@ def next_cursor(last: str, filter: JobFilter, owner: str | None) -> str:
 def read_cursor(cursor: str, filter: JobFilter, owner: str | None) -> str:
     """The id that a cursor stands for. Raises InvalidArgument if it is none, or another filter's."""
     try:
-        data = (
-            urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
-            if len(cursor) <= 64
-            else b""
-        )
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        data = urlsafe_b64decode(padded) if len(cursor) <= 64 else b""
         last = data[:-_DIGEST].decode("ascii")
     except ValueError:
         data, last = b"", ""
@@ -99,9 +160,15 @@ def _digest(filter: JobFilter, owner: str | None) -> bytes:
 
 
 def _shape(filter: JobFilter, owner: str | None, before: str | None) -> Shape:
-    counts = {name: min(len(getattr(filter, name)), 2) for name in (*_DRIVERS, "label")}
+    counts = {name: len(set(getattr(filter, name))) for name in (*_NAMES, "label")}
     return Shape(
-        **counts,
+        statuses=tuple(status.value for status in Status if status in filter.status),
+        # Beyond the arms' number any number is the same query.
+        kind=min(counts["kind"], _MOST_ARMS + 1),
+        queue=min(counts["queue"], _MOST_ARMS + 1),
+        owner=min(counts["owner"], _MOST_ARMS + 1),
+        pipeline_id=min(counts["pipeline_id"], _MOST_ARMS + 1),
+        label=min(counts["label"], _MOST_ARMS + 1),
         since=filter.since is not None,
         until=filter.until is not None,
         q=filter.q is not None,
@@ -110,28 +177,26 @@ def _shape(filter: JobFilter, owner: str | None, before: str | None) -> Shape:
     )
 
 
-def _arguments(
-    names: Sequence[str], filter: JobFilter, owner: str | None, before: str | None, limit: int
-) -> list[Any]:
-    for field in ("since", "until"):
-        moment = getattr(filter, field)
-        if moment is not None and moment.tzinfo is None:
-            raise InvalidArgument(f"{field} needs a time zone", detail=ErrorDetail(field=field))
-    values: dict[str, Any] = {name: list(getattr(filter, name)) for name in _DRIVERS}
-    values |= {f"one_{name}": found[0] for name, found in values.items() if found}
-    values |= {
-        "label_names": [name for name, _ in filter.label],
-        "label_values": [value for _, value in filter.label],
+def _values(filter: JobFilter, owner: str | None, before: str | None, limit: int) -> dict[str, Any]:
+    values: dict[str, Any] = {
         "since": filter.since,
-        "since_id": ulid_floor(filter.since) if filter.since else None,
+        "since_id": ulid_floor(filter.since - _SLACK) if filter.since else None,
         "until": filter.until,
-        "until_id": ulid_floor(filter.until + timedelta(milliseconds=1)) if filter.until else None,
+        "until_id": ulid_floor(filter.until + _SLACK) if filter.until else None,
         "q": _pattern(filter.q or ""),
         "only_owner": owner,
         "before": before,
         "many": limit + 1,
     }
-    return [values[name] for name in names]
+    for name in _NAMES:
+        found = list(dict.fromkeys(getattr(filter, name)))
+        values[name] = found
+        values |= {f"{name}_{place}": value for place, value in enumerate(found)}
+    labels = list(dict.fromkeys(filter.label))
+    values |= {"label_names": [name for name, _ in labels], "label_values": [value for _, value in labels]}
+    for place, (name, value) in enumerate(labels):
+        values |= {f"label_name_{place}": name, f"label_{place}": value}
+    return values
 
 
 def _pattern(text: str) -> str:
@@ -139,10 +204,14 @@ def _pattern(text: str) -> str:
     return f"%{escaped}%"
 
 
-@lru_cache(maxsize=512)
-def _compiled_list(shape: Shape) -> tuple[str, tuple[str, ...]]:
+@lru_cache(maxsize=1_024)
+def _compiled_page(shape: Shape) -> tuple[str, tuple[str, ...]]:
     many = sa.bindparam("many", type_=sa.Integer)
-    page, ending = _searched(shape, many) if shape.q else (_ids(shape, many, "id").cte("page"), sa.null())
+    page = _matching(shape).limit(many).cte("page")
+    full = sa.select(sa.func.count()).select_from(page).scalar_subquery() >= many
+    last = _source(shape).offset(_number(shape.most - 1)).limit(_number(1)).scalar_subquery()
+    # A CASE asks for the last id examined only where the page is not full.
+    examined = sa.case((full, sa.null()), else_=last) if shape.is_bounded else sa.null()
     seen = (
         sa.select(
             sa.func.jobstream.stream_epoch().label("epoch"),
@@ -156,7 +225,7 @@ def _compiled_list(shape: Shape) -> tuple[str, tuple[str, ...]]:
         sa.select(
             seen.c.epoch,
             seen.c.snapshot,
-            ending.label("examined"),
+            examined.label("examined"),
             *(sa.literal_column(expression).label(name) for name, expression in JOB_EXPRESSIONS.items()),
         )
         .select_from(seen.outerjoin(page.join(j, j.c.id == page.c.id), sa.true()))
@@ -164,36 +233,37 @@ def _compiled_list(shape: Shape) -> tuple[str, tuple[str, ...]]:
     )
 
 
-@lru_cache(maxsize=512)
-def _compiled_count(shape: Shape) -> tuple[str, tuple[str, ...]]:
+@lru_cache(maxsize=256)
+def _compiled_probe(shape: Shape) -> tuple[str, tuple[str, ...]]:
+    def count(name: str) -> sa.ColumnElement[Any]:
+        if name == "pending":
+            wanted = msgspec.structs.replace(shape, driver="status", statuses=("pending",))
+        else:
+            wanted = msgspec.structs.replace(shape, driver=name)
+        some = _source(wanted, ordered=False).limit(_number(LOOKED_UP_ROWS)).subquery()
+        return sa.select(sa.func.count()).select_from(some).scalar_subquery().label(name)
+
+    return _compiled(sa.select(*map(count, shape.probes())))
+
+
+@lru_cache(maxsize=256)
+def _compiled_counts(shape: Shape) -> tuple[str, tuple[str, ...]]:
     j = _jobs.alias("j")
-    counted = (
-        sa.select(j.c.status, sa.func.count().label("jobs"))
-        .where(*_conditions(shape, j))
-        .group_by(j.c.status)
-    )
-    counts = counted.subquery("counts")
+    counted = sa.select(j.c.status, sa.func.count().label("jobs")).where(*_conditions(shape, j))
+    counts = counted.group_by(j.c.status).subquery("counts")
     running = (
         sa.select(j.c.id, j.c.kind, j.c.progress)
-        .where(*_conditions(shape, j), j.c.status == sa.literal_column("'running'"))
+        .where(*_conditions(shape, j), j.c.status == _word(Status.RUNNING))
         .order_by(j.c.id)
-        .limit(sa.literal_column("10"))
+        .limit(_number(10))
     ).subquery("current")
     return _compiled(
         sa.select(
-            sa.select(
-                sa.func.coalesce(
-                    sa.func.json_object_agg(counts.c.status, counts.c.jobs), sa.literal_column("'{}'")
-                )
-            )
+            sa.select(sa.func.coalesce(sa.func.json_object_agg(counts.c.status, counts.c.jobs), _word("{}")))
             .scalar_subquery()
             .cast(TEXT)
             .label("counts"),
-            sa.select(
-                sa.func.coalesce(
-                    sa.func.json_agg(sa.literal_column("to_jsonb(current)")), sa.literal_column("'[]'")
-                )
-            )
+            sa.select(sa.func.coalesce(sa.func.json_agg(sa.literal_column("to_jsonb(current)")), _word("[]")))
             .select_from(running)
             .scalar_subquery()
             .cast(TEXT)
@@ -202,83 +272,124 @@ def _compiled_count(shape: Shape) -> tuple[str, tuple[str, ...]]:
     )
 
 
-def _searched(shape: Shape, many: sa.BindParameter[int]) -> tuple[sa.CTE, sa.ColumnElement[Any]]:
-    """The ids whose text matches, and the last id that was examined where those are too few for a page.
-
-    The rows are looked at one by one until the page is full, thus the second answer is only sought when it is not.
-    """
-    examined = _ids(shape, sa.literal_column(str(EXAMINED_ROWS)), "id", "kind", "last_error").cte("examined")
-    pattern = sa.bindparam("q", type_=TEXT)
-    page = (
-        sa.select(examined.c.id)
-        .where(examined.c.kind.ilike(pattern) | examined.c.last_error.ilike(pattern))
-        .order_by(examined.c.id.desc())
-        .limit(many)
-    ).cte("page")
-    full = sa.select(sa.func.count()).select_from(page).scalar_subquery() >= many
-    last = (
-        sa.select(examined.c.id)
-        .order_by(examined.c.id.desc())
-        .offset(sa.literal_column(str(EXAMINED_ROWS - 1)))
-        .limit(sa.literal_column("1"))
-    ).scalar_subquery()
-    return page, sa.case((full, sa.null()), else_=last)
-
-
-def _ids(shape: Shape, limit: sa.ColumnElement[int], *names: str) -> sa.SelectBase:
-    """The newest jobs of a filter."""
-    j = _jobs.alias("f")
-    columns = [j.c[name] for name in names]
-    driver = next((name for name in _DRIVERS if getattr(shape, name) > 1), None)
-    if shape.label or driver is None:
-        return sa.select(*columns).where(*_conditions(shape, j)).order_by(j.c.id.desc()).limit(limit)
-    values = (
-        sa.func.unnest(sa.bindparam(driver, type_=_TEXTS)).table_valued("value").render_derived(name="asked")
+def _matching(shape: Shape) -> sa.Select[Any]:
+    """The ids of the filter's jobs, the newest first."""
+    f = _jobs.alias("f")
+    if not shape.is_bounded:
+        return sa.select(f.c.id).where(*_conditions(shape, f), *_range(shape, f.c.id)).order_by(f.c.id.desc())
+    source = _source(shape).limit(_number(shape.most)).subquery("source")
+    # Looked up one by one, in the source's order, until the page is full: a join might read all of either first.
+    looked_up = (
+        sa.select(sa.literal_column("1"))
+        .select_from(f)
+        .where(f.c.id == source.c.id, *_conditions(shape, f))
+        .offset(_number(0))
+        .lateral("looked_up")
     )
-    each = (
-        sa.select(*columns)
-        .where(j.c[driver] == values.c.value, *_conditions(shape, j, without=driver))
-        .order_by(j.c.id.desc())
-        .limit(limit)
-    ).lateral("each")
-    merged = sa.select(*(each.c[name] for name in names)).select_from(values.join(each, sa.true())).distinct()
-    return merged.order_by(each.c.id.desc()).limit(limit)
+    found = sa.select(source.c.id).select_from(source.join(looked_up, sa.true()))
+    if shape.driver == "label" and shape.label > 1:
+        found = found.distinct()
+    return found.order_by(source.c.id.desc())
 
 
-def _conditions(
-    shape: Shape, j: sa.FromClause, *, without: str | None = None
-) -> list[sa.ColumnElement[bool]]:
-    found = [
-        _equal(j, name, getattr(shape, name)) for name in _DRIVERS if getattr(shape, name) and name != without
-    ]
-    if shape.label:
-        found.append(j.c.id.in_(_labelled()))
+def _source(shape: Shape, *, ordered: bool = True) -> Any:
+    """The ids that the driver gives, the newest first."""
+    arms = [arm.order_by(_ID.desc()) if ordered else arm for arm in _arms(shape)]
+    if len(arms) == 1:
+        return arms[0]
+    limited = [arm.limit(_number(shape.most)).subquery() for arm in arms]
+    merged = sa.union_all(*(sa.select(arm.c.id) for arm in limited))
+    return merged.order_by(_ID.desc()) if ordered else merged
+
+
+def _arms(shape: Shape) -> list[sa.Select[Any]]:
+    """The driver's ids, a query for each of its values."""
+    places = (
+        range(getattr(shape, shape.driver)) if shape.driver in (*_TAGS, "label", "pipeline_id") else range(0)
+    )
+    match shape.driver:
+        case None:
+            return [_jobs_where(shape)]
+        case "status":
+            return [_jobs_of(shape, status) for status in shape.statuses]
+        case "pipeline_id":
+            return [
+                _jobs_where(shape, _jobs.c.pipeline_id == _text(f"pipeline_id_{place}")) for place in places
+            ]
+        case "label":
+            return [_tagged(shape, _text(f"label_name_{place}"), _text(f"label_{place}")) for place in places]
+        case name:
+            return [_tagged(shape, _word(_TAGS[name]), _text(f"{name}_{place}")) for place in places]
+
+
+def _jobs_of(shape: Shape, status: str) -> sa.Select[Any]:
+    """The ids of a status. Its partial index gives an order to those that are apart from a job's usual way.
+
+    The others are asked for in the order of ids, which finds many soon but goes through all jobs for a few; so where
+    they are few they are fetched first, and then sorted.
+    """
+    ids = _jobs_where(shape, _jobs.c.status == _word(status))
+    if status == Status.RUNNING or (status == Status.PENDING and shape.few_pending):
+        return sa.select(ids.offset(_number(0)).subquery("few").c.id)
+    return ids
+
+
+def _jobs_where(shape: Shape, *conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    return sa.select(_jobs.c.id.label("id")).where(*conditions, *_range(shape, _jobs.c.id))
+
+
+def _tagged(shape: Shape, name: sa.ColumnElement[str], value: sa.ColumnElement[str]) -> sa.Select[Any]:
+    id = _labels.c.job_id
+    return sa.select(id.label("id")).where(
+        _labels.c.name == name, _labels.c.value == value, *_range(shape, id)
+    )
+
+
+def _range(shape: Shape, id: sa.ColumnElement[str]) -> list[sa.ColumnElement[bool]]:
+    found = []
     if shape.since:
-        found.append(j.c.created_at >= _moment("since"))
-        found.append(j.c.id >= _text("since_id"))
+        found.append(id >= _text("since_id"))
     if shape.until:
-        found.append(j.c.created_at < _moment("until"))
-        found.append(j.c.id < _text("until_id"))
-    if shape.only_owner:
-        found.append(j.c.owner == _text("only_owner"))
+        found.append(id < _text("until_id"))
     if shape.before:
-        found.append(j.c.id < _text("before"))
+        found.append(id < _text("before"))
     return found
 
 
-def _equal(j: sa.FromClause, name: str, values: int) -> sa.ColumnElement[bool]:
-    if values == 1:
-        return j.c[name] == _text(f"one_{name}")
-    return j.c[name] == sa.any_(sa.bindparam(name, type_=_TEXTS))
+def _conditions(shape: Shape, j: sa.FromClause) -> list[sa.ColumnElement[bool]]:
+    found: list[sa.ColumnElement[bool]] = [
+        j.c[name] == (_text(f"{name}_0") if count == 1 else sa.any_(sa.bindparam(name, type_=_TEXTS)))
+        for name in _NAMES
+        if (count := getattr(shape, name))
+    ]
+    if shape.statuses:
+        found.append(j.c.status.in_([_word(status) for status in shape.statuses]))
+    if shape.label:
+        found.append(_labelled(j))
+    if shape.since:
+        found.append(j.c.created_at >= _moment("since"))
+    if shape.until:
+        found.append(j.c.created_at < _moment("until"))
+    if shape.only_owner:
+        found.append(j.c.owner == _text("only_owner"))
+    if shape.q:
+        pattern = _text("q")
+        found.append(j.c.kind.ilike(pattern) | j.c.last_error.ilike(pattern))
+    return found
 
 
-def _labelled() -> sa.SelectBase:
+def _labelled(j: sa.FromClause) -> sa.ColumnElement[bool]:
     pairs = (
         sa.func.unnest(sa.bindparam("label_names", type_=_TEXTS), sa.bindparam("label_values", type_=_TEXTS))
         .table_valued("name", "value")
         .render_derived(name="pairs")
     )
-    return sa.select(_labels.c.job_id).where(_labels.c.name == pairs.c.name, _labels.c.value == pairs.c.value)
+    borne = sa.select(_labels.c.job_id).where(
+        _labels.c.name == pairs.c.name,
+        _labels.c.value == pairs.c.value,
+        _labels.c.job_id == j.c.id,
+    )
+    return borne.correlate(j).exists()
 
 
 def _text(name: str) -> sa.BindParameter[str]:
@@ -287,6 +398,15 @@ def _text(name: str) -> sa.BindParameter[str]:
 
 def _moment(name: str) -> sa.BindParameter[Any]:
     return sa.bindparam(name, type_=TIMESTAMP(timezone=True))
+
+
+def _number(value: int) -> sa.ColumnElement[int]:
+    return sa.literal_column(str(value))
+
+
+def _word(value: str) -> sa.ColumnElement[str]:
+    """One of our own words, never a caller's, as it stands in the query."""
+    return sa.literal_column(f"'{value}'")
 
 
 def _compiled(statement: sa.SelectBase) -> tuple[str, tuple[str, ...]]:

@@ -56,7 +56,7 @@ _COLUMNS: Final[dict[str, str]] = {
     "result": "j.result::text",
     "last_error": "j.last_error",
     "errors": "j.errors::text",
-    "errors_count": "jsonb_array_length(j.errors)",
+    "errors_count": "j.error_count",
     "trigger": "j.trigger",
     "triggered_by": "j.triggered_by",
     "parent_job": "j.parent_job",
