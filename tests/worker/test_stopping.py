@@ -36,10 +36,12 @@ async def test_running_jobs_finish_and_claimed_ones_go_back(
 async def test_what_does_not_end_within_the_grace_is_released_unspent(
     app: JobStream, start_worker: StartWorker, conn: Connection
 ) -> None:
+    began: list[str] = []
     unwound: list[str] = []
 
     @app.job("endless")
     async def endless(ctx: JobContext) -> None:
+        began.append("async")
         try:
             await asyncio.sleep(3600)
         finally:
@@ -47,14 +49,14 @@ async def test_what_does_not_end_within_the_grace_is_released_unspent(
 
     @app.job("endless-thread")
     def endless_thread(ctx: JobContext) -> None:
+        began.append("thread")
         ctx.cancelled.wait(3600)
         unwound.append("thread")
         raise RuntimeError("stopped in the middle")
 
     ids = [await enqueue(conn, "endless"), await enqueue(conn, "endless-thread")]
     async with start_worker(grace_seconds=0.1):
-        for id in ids:
-            await status_is(conn, id, "running")
+        await eventually(lambda: len(began) == 2)
     jobs = [await row(conn, id) for id in ids]
     assert [(job["status"], job["failures"], job["attempt"]) for job in jobs] == [("pending", 0, 1)] * 2
     assert sorted(unwound) == ["async", "thread"]
@@ -86,10 +88,11 @@ async def test_a_handler_that_swallows_its_cancellation_is_left_behind_and_named
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("jobstream.worker.executor.UNWIND_SECONDS", 0.2)
-    end = asyncio.Event()
+    began, end = asyncio.Event(), asyncio.Event()
 
     @app.job("stubborn")
     async def stubborn(ctx: JobContext) -> None:
+        began.set()
         while not end.is_set():
             try:
                 await end.wait()
@@ -98,7 +101,7 @@ async def test_a_handler_that_swallows_its_cancellation_is_left_behind_and_named
 
     id = await enqueue(conn, "stubborn")
     async with start_worker(grace_seconds=0) as worker:
-        await status_is(conn, id, "running")
+        await began.wait()
     assert worker.left_behind
     assert (await row(conn, id))["status"] == "pending"
     [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
@@ -110,8 +113,11 @@ async def test_a_handler_that_swallows_its_cancellation_is_left_behind_and_named
 async def test_notes_of_a_job_that_is_released_are_stored_first(
     app: JobStream, start_worker: StartWorker, conn: Connection
 ) -> None:
+    began = asyncio.Event()
+
     @app.job("talk")
     async def talk(ctx: JobContext) -> None:
+        began.set()
         try:
             await asyncio.sleep(3600)
         finally:
@@ -119,7 +125,7 @@ async def test_notes_of_a_job_that_is_released_are_stored_first(
 
     id = await enqueue(conn, "talk")
     async with start_worker(grace_seconds=0):
-        await status_is(conn, id, "running")
+        await began.wait()
     types = await conn.fetch("select type from jobstream.job_events where job_id = $1 order by id", id)
     assert [r["type"] for r in types] == ["status", "status", "log", "status"]
 
