@@ -44,11 +44,11 @@ def run_to_exit_code(invoke: Callable[[], object]) -> int:
     try:
         outcome = invoke()
     except BaseException as error:  # noqa: BLE001 - the one place where every way out becomes a code
-        return _code_of(_only_cause(error))
+        return _code_of(only_cause(error))
     return outcome if isinstance(outcome, int) else DONE
 
 
-def _only_cause(error: BaseException) -> BaseException:
+def only_cause(error: BaseException) -> BaseException:
     """The error inside a TaskGroup's group, if there is exactly one: it is what the user did, the group is our build."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]

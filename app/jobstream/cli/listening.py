@@ -4,7 +4,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from jobstream.cli.exits import CommandFailed
+from jobstream.cli.exits import CommandFailed, only_cause
 from jobstream.settings import Settings
 
 
@@ -13,16 +13,21 @@ def explained(settings: Settings) -> Iterator[None]:
     """Raises CommandFailed for an address that cannot be listened on, with what to do about it."""
     try:
         yield
-    except OSError as error:
-        place = f"{settings.host}:{settings.port}"
-        match error.errno:
-            case errno.EADDRINUSE:
-                raise CommandFailed(f"{place} is taken; --port 0 takes any free one") from error
-            case errno.EACCES:
-                raise CommandFailed(
-                    f"{place} may not be used by this user; ports below 1024 are root's"
-                ) from error
-            case errno.EADDRNOTAVAIL:
-                raise CommandFailed(f"{settings.host} is no address of this machine") from error
-            case _:
-                raise
+    except Exception as error:
+        cause = only_cause(error)
+        remedy = _remedy(settings, cause) if isinstance(cause, OSError) else None
+        if remedy is None:
+            raise
+        raise CommandFailed(remedy) from error
+
+
+def _remedy(settings: Settings, error: OSError) -> str | None:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"{settings.host}:{settings.port} is taken; --port 0 takes any free one"
+        case errno.EACCES:
+            return f"port {settings.port} may not be used by this user; those below 1024 are root's"
+        case errno.EADDRNOTAVAIL:
+            return f"{settings.host} is no address of this machine"
+        case _:
+            return None

@@ -41,10 +41,12 @@ def _import(module_name: str) -> object:
 
 def _at_fault(module_name: str, error: Exception) -> UsageFault:
     """Where in the user's own code the import broke."""
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename
-    ]
-    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if len(frames) > 2 else ""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_theirs(frame.filename)]
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     if isinstance(error, SyntaxError):
         place = f" ({error.filename}:{error.lineno})"
     return UsageFault(f"cannot import {module_name!r}: {type(error).__name__}: {error}{place}")
+
+
+def _is_theirs(filename: str) -> bool:
+    return filename != __file__ and "importlib" not in filename
