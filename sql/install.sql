@@ -41,6 +41,7 @@
 \ir functions/schedules.sql
 \ir functions/workers.sql
 \ir functions/tokens.sql
+\ir functions/streams.sql
 \ir triggers/release_followers.sql
 \ir functions/explain_job.sql
 

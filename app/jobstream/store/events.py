@@ -24,10 +24,11 @@ from jobstream.domain.cursor import (
 from jobstream.domain.event import Event, StoredEvent
 from jobstream.store.event_rows import EVENT_COLUMNS, event_from_row, stored_event
 from jobstream.store.pool import Connection, Database
-from jobstream.store.snapshots import fetch_snapshots, keep_snapshots
+from jobstream.store.snapshots import fetch_snapshots, flush, keep_snapshots
 from jobstream.store.steps import (
     EVERY_EVENT,
     LOWEST_ID,
+    NOW,
     STEP_BY_ARMS,
     STEP_BY_WALK,
     WALK_WINDOW,
@@ -58,12 +59,13 @@ class Batch(Struct, frozen=True):
     """A step's events in order of id. `cursor` is the position after all of them.
 
     `tokens.at(event.id)` is a client's token after that event while the batch lasts, `token` the one after this part
-    of it. `more`: the batch goes on, step again with `cursor`. Whatever the tokens name has been stored.
+    of it; None where nothing came and the token of before says the same. `more`: the batch goes on, step again with
+    `cursor`. Whatever the tokens name has been stored.
     """
 
     events: list[StoredEvent]
     cursor: Cursor
-    token: str
+    token: str | None
     tokens: Tokens
     more: bool
 
@@ -106,14 +108,6 @@ where e.job_id = $1::text
         pg_visible_in_snapshot(e.xid, $2::text::pg_snapshot)
         or (e.id <= $3::bigint and pg_visible_in_snapshot(e.xid, $4::text::pg_snapshot))
     )
-"""
-_POSITION: Final = """
-select
-    jobstream.stream_epoch() as epoch,
-    pg_current_snapshot()::text as snapshot,
-    h.max_xid::text as max_xid,
-    h.max_id
-from jobstream.event_horizon as h
 """
 _FIRST_SINCE: Final = """
 select e.id from jobstream.job_events as e where e.at >= $1::timestamptz order by e.id limit 1
@@ -162,12 +156,12 @@ class EventStore:
         )
 
     async def position(self) -> Position:
-        """Epoch, snapshot and pruning horizon of this moment."""
-        row = await self._db.fetchrow(_POSITION)
+        """Epoch, snapshot and pruning horizon of this moment. The snapshot is one that a crash does not take back."""
+        row = await self._db.fetchrow(NOW)
         assert row is not None, "event_horizon has one row"
-        return Position(
-            row["epoch"], Snapshot.parse(row["snapshot"]), Horizon(int(row["max_xid"]), row["max_id"])
-        )
+        if not row["flushed"]:
+            await flush(self._db)
+        return _position(row)
 
     async def resolve(self, token: str) -> Cursor | Reset:
         """The cursor of a client's token, checked against epoch, horizon and what is visible now."""
@@ -195,14 +189,20 @@ class EventStore:
 
         Without `upto` the batch reaches to what is visible now; with it to that snapshot, for a client that catches
         up to where the hub stands. A cursor inside a batch first finishes that one. `filter` leaves out what does
-        not match; the position moves on just the same. Reset where the epoch is another one.
+        not match; the position moves on just the same. Reset where the epoch is another one, or where what would
+        follow has been pruned meanwhile.
         """
         if upto is not None and cursor.upto is None and not upto.covers(cursor.seen):
-            return await self._nothing(cursor)
+            return Batch([], cursor, None, batch_tokens(cursor.epoch, cursor.seen, cursor.seen), False)
         rows, target = await self._rows(cursor, cursor.upto or upto, [limit + 1, max_bytes], filter)
-        first = rows[0]
-        if first["epoch"] != cursor.epoch:
-            return Reset(ResetReason.EPOCH, Cursor(first["epoch"], Snapshot.parse(first["snapshot"])))
+        now = _position(rows[0])
+        # Before anything of a new snapshot is handed out. What came no further than before was flushed then.
+        if not rows[0]["flushed"] and now.snapshot.xmax > cursor.seen.xmax:
+            await flush(self._db)
+        if now.epoch != cursor.epoch:
+            return Reset(ResetReason.EPOCH, now.cursor)
+        if cursor.behind(now.horizon, now.snapshot):
+            return Reset(ResetReason.PRUNED, now.cursor)
         return await self._batch(cursor, target, rows)
 
     async def token(self, cursor: Cursor) -> str:
@@ -231,11 +231,6 @@ class EventStore:
         """The cursor before the oldest event that is kept."""
         now = await self.position()
         return Cursor(now.epoch, BEGINNING, now.snapshot, now.horizon.max_id)
-
-    async def _nothing(self, cursor: Cursor) -> Batch:
-        """The step of a client that is further than where it was to catch up to."""
-        tokens = batch_tokens(cursor.epoch, cursor.seen, cursor.seen)
-        return Batch([], cursor, await self.token(cursor), tokens, False)
 
     async def _fetched(self, parsed: Cursor | NamedCursor) -> Cursor | None:
         if isinstance(parsed, Cursor):
@@ -287,15 +282,20 @@ class EventStore:
         if first["more"]:
             after = Cursor(cursor.epoch, cursor.seen, target, first["last"])
         elif tokens.keep and first["found"] == 0 and cursor.upto is None:
-            # Nothing came: the old position says the same, and its snapshot is kept already.
-            token, _ = format_cursor(cursor)
-            return Batch([], cursor, token, tokens, False)
+            # Not every look at a quiet table among many writers is worth a stored snapshot.
+            return Batch([], Cursor(cursor.epoch, target), None, tokens, False)
         else:
             after = Cursor(cursor.epoch, target)
         await keep_snapshots(self._db, tokens.keep)
         events = [stored_event(row) for row in rows if row["id"] is not None]
         token = tokens.at(first["last"]) if first["more"] else tokens.end
         return Batch(events, after, token, tokens, first["more"])
+
+
+def _position(row: asyncpg.Record) -> Position:
+    return Position(
+        row["epoch"], Snapshot.parse(row["snapshot"]), Horizon(int(row["max_xid"]), row["max_id"])
+    )
 
 
 def _fault(cursor: Cursor | None, now: Position) -> ResetReason | None:

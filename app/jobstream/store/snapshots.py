@@ -1,4 +1,9 @@
-"""Snapshots that are too long for a token: kept in the database under the name that the token bears."""
+"""What a token stands on: snapshots too long for it, kept under the name that it bears, and a log that is flushed.
+
+A crash takes back the ends of transactions that were not flushed yet, rollbacks too, and hands their ids out again: a
+snapshot that saw them as ended would pass over the events of their namesakes. So none leaves the store before the log is
+flushed up to it.
+"""
 
 from collections.abc import Iterable
 
@@ -25,8 +30,14 @@ async def fetch_snapshots(db: Database, names: Iterable[str]) -> dict[str, Snaps
     return {row["name"]: Snapshot.decode(row["snapshot"]) for row in rows}
 
 
+async def flush(db: Database) -> None:
+    """Returns when everything is flushed that any transaction had done by now."""
+    await db.fetch("select jobstream.flush_wal()")
+
+
 async def token_of(db: Database, epoch: str, snapshot: str) -> str:
     """The token of the position after everything that a snapshot (as PostgreSQL prints it) sees."""
+    await flush(db)
     token, keep = format_cursor(Cursor(epoch, Snapshot.parse(snapshot)))
     await keep_snapshots(db, keep)
     return token

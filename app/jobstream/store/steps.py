@@ -67,9 +67,20 @@ _LABELLED: Final = f"""(${_LABEL}::text[] is null or exists (
             where r.labels::jsonb ->> l.name = l.value
         ))"""
 
+NOW: Final = """
+select
+    jobstream.stream_epoch() as epoch,
+    pg_current_snapshot()::text as snapshot,
+    h.max_xid::text as max_xid,
+    h.max_id,
+    pg_current_wal_insert_lsn() <= pg_current_wal_flush_lsn() as flushed
+from jobstream.event_horizon as h
+"""
+"""Where the stream stands in this statement's snapshot."""
+
 _PAGE: Final = f"""
 with seen as materialized (
-    select jobstream.stream_epoch() as epoch, pg_current_snapshot()::text as snapshot
+    {NOW}
 ),
 rows as materialized (
     select r.*, {_WANTED} and {_LABELLED} as wanted
@@ -95,7 +106,7 @@ page as materialized (
         coalesce(bool_or(not (s.fits and s.place < $4::integer)), false) as more
     from sized as s
 )
-select seen.epoch, seen.snapshot, page.found, page.last, page.more, s.*
+select seen.*, page.found, page.last, page.more, s.*
 from seen
 cross join page
 left join sized as s on s.fits and s.place < $4::integer and s.wanted
