@@ -35,9 +35,9 @@ def _app_for(services: Services) -> Litestar:
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[tuple[Services, str]]:
+async def serving(settings: Settings, *, port: int = 0) -> AsyncIterator[tuple[Services, str]]:
     """The server of `jobstream serve`, within this event loop."""
-    with closing(bind(settings.host, 0)) as listening:
+    with closing(bind(settings.host, port)) as listening:
         host, port = listening.getsockname()[:2]
         async with running(settings) as services, asyncio.TaskGroup() as tasks:
             started = asyncio.Event()

@@ -165,3 +165,10 @@ def test_an_error_is_mended() -> None:
     )
     assert body.error.message == "a\N{REPLACEMENT CHARACTER}b"  # type: ignore[union-attr]
     assert body.error.traceback == "\N{REPLACEMENT CHARACTER}"  # type: ignore[union-attr]
+
+
+def test_a_member_that_is_missing_is_refused_and_not_mended() -> None:
+    with pytest.raises(Rejected, match="error"):
+        decode_mended(b'{"attempt": 1}', Fail, "error")
+    with pytest.raises(Rejected, match="results"):
+        decode_without(b'{"attempt": 1, "results": 1}', Complete, "result")

@@ -352,4 +352,22 @@ async def test_nul_in_any_text_is_refused(api: Api, field: str) -> None:
 
 async def test_paths_and_methods_that_there_are_not(api: Api) -> None:
     assert problem(await api.get("/nope")) == (404, "not-found")
-    assert problem(await api.request("DELETE", "/jobs")) == (405, "invalid")
+    answer = await api.request("DELETE", "/jobs")
+    assert problem(answer) == (405, "invalid")
+    assert answer.headers["allow"] == "GET, OPTIONS, POST"
+
+
+async def test_a_body_that_is_missing_is_asked_for(api: Api) -> None:
+    answer = await api.post("/jobs", headers={"Idempotency-Key": "k"})
+    assert problem(answer) == (400, "invalid")
+    assert pointers(answer) == [""]
+
+
+async def test_a_body_that_may_be_missing_may_be_empty_or_null(api: Api) -> None:
+    for body in (None, b"null", b"{}"):
+        id = await api.create()
+        headers = {"Content-Type": "application/json"}
+        assert (await api.post(f"/jobs/{id}/cancel", content=body, headers=headers)).status_code == 200
+        assert (await api.post(f"/jobs/{id}/retry", content=body, headers=headers)).status_code == 200
+    refused = await api.post(f"/jobs/{id}/retry", {"force": True})
+    assert problem(refused) == (400, "invalid")

@@ -60,9 +60,11 @@ def decode_mended(body: bytes, type: type[T], member: str) -> T:
 
 def _faulty(body: bytes, refused: Rejected, member: str) -> dict[str, Any]:
     """The document, if it was refused for what that member holds; raises the refusal again if not."""
-    if not (refused.faults[0].pointer or "").startswith(f"/{member}"):
+    if (refused.faults[0].pointer or "").split("/")[1:2] != [member]:
         raise refused
     document: dict[str, Any] = json.loads(body)
+    if member not in document:
+        raise refused
     return document
 
 

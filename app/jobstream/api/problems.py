@@ -210,11 +210,14 @@ HANDLERS: Final[ExceptionHandlersMap] = {
 def _http_faults(error: HTTPException) -> list[Fault]:
     """What the framework's own checks of parameters found."""
     found = error.extra if isinstance(error.extra, list) else []
-    return [
-        Fault(parameter=str(each["key"]), detail=str(each.get("message", "")))
-        for each in found
-        if isinstance(each, dict) and "key" in each
-    ]
+    return [_http_fault(each) for each in found if isinstance(each, dict) and "key" in each]
+
+
+def _http_fault(found: dict[str, Any]) -> Fault:
+    name = str(found["key"])
+    if name == "data":  # what the framework calls a body
+        return Fault(pointer="", detail="a body is needed")
+    return Fault(parameter=name, detail=str(found.get("message", "")))
 
 
 def _faults(error: JobStreamError) -> Sequence[Fault]:

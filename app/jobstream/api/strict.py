@@ -17,7 +17,7 @@ class StrictRequest(Request[Any, Any, Any]):
         """The body as the struct that the handler asks for."""
         body = await self.body()
         wanted = _body_type(self)
-        if wanted is None:
+        if wanted is None or (body == b"null" and _may_be_missing(self)):
             return decode(body, object)
         if wanted.mended is not None:
             return decode_mended(body, wanted, wanted.mended)
@@ -32,6 +32,11 @@ def unstorable(request: Request[Any, Any, Any]) -> str | None:
     """What was wrong with the member that was left out of the body."""
     fault: str | None = request.scope["state"].get(_UNSTORABLE)
     return fault
+
+
+def _may_be_missing(request: Request[Any, Any, Any]) -> bool:
+    field = request.route_handler.parsed_data_field
+    return field is not None and field.is_optional
 
 
 def _body_type(request: Request[Any, Any, Any]) -> type[Body] | None:
