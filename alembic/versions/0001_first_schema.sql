@@ -5015,6 +5015,36 @@ $$;
 comment on function jobstream.keep_snapshots(text[], text[]) is
 'Keeps snapshots that are too long for a cursor''s token.';
 
+-- functions/streams.sql
+-- What event streams stand on, besides job_events itself: see the proof in docs/adr.
+
+-- Returns when the log is flushed up to everything that any transaction has done by now. A cursor is a snapshot, and a
+-- crash hands out again the ids of transactions whose end was not flushed, rolled back ones too: a cursor that had seen
+-- them end would pass over the events of their namesakes.
+create function jobstream.flush_wal()
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+    if pg_catalog.pg_current_wal_insert_lsn() <= pg_catalog.pg_current_wal_flush_lsn() then
+        return;
+    end if;
+    if pg_catalog.current_setting('server_version_num')::integer >= 170000 then
+        perform pg_catalog.pg_logical_emit_message(false, 'jobstream', '', true);
+    else
+        -- The commit of this statement's transaction flushes.
+        perform pg_catalog.set_config('synchronous_commit', 'local', true);
+        perform pg_catalog.pg_logical_emit_message(true, 'jobstream', '');
+    end if;
+end
+$$;
+
+comment on function jobstream.flush_wal() is
+'Returns when the log is flushed up to now: a cursor handed out after it outlives a crash.';
+
 -- triggers/release_followers.sql
 -- After a statement that ended jobs: who awaited them is released or cancelled, and their concurrency keys pass to the
 -- next, all in the same transaction. Where nobody awaits anybody and no keys are used, this is two cheap looks.
@@ -5582,6 +5612,7 @@ grant execute on function
 jobstream.clock(),
 jobstream.explain_job(text),
 jobstream.stream_epoch(),
+jobstream.flush_wal(),
 jobstream.keep_snapshots(text[], text[])
 to jobstream_read, jobstream_produce, jobstream_work, jobstream_operate;
 
