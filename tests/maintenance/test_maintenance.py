@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from jobstream.errors import DatabaseUnavailable
 from jobstream.maintenance import Maintenance
 from jobstream.store.listener import Listener
 from jobstream.store.maintenance import MaintenanceStore
@@ -97,3 +98,11 @@ async def test_run_once_works_without_leading(database: Database, conn: Connecti
     pause = await Maintenance(store=MaintenanceStore(database)).run_once()
     assert (await row(conn, id))["status"] == "pending"
     assert 0 <= pause.least <= pause.most <= 1
+
+
+async def test_a_leader_that_stands_still_loses_the_lead(database: Database, conn: Connection) -> None:
+    async with MaintenanceStore(database).try_lead() as silent, running(database) as other:
+        assert silent is not None
+        await eventually(lambda: other.leads, timeout=5)
+        with pytest.raises(DatabaseUnavailable):
+            await silent.maintain_for()

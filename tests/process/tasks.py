@@ -21,8 +21,15 @@ async def first_hangs(ctx: JobContext) -> int:
 async def first_is_slow(ctx: JobContext) -> str:
     """Its first attempt ends when it can no longer matter."""
     if ctx.attempt == 1:
-        await asyncio.sleep(1)
+        await asyncio.sleep(4)
     return f"attempt {ctx.attempt}"
+
+
+@app.job("takes-a-second")
+async def takes_a_second(ctx: JobContext) -> int:
+    """Long enough for the database to go away meanwhile."""
+    await asyncio.sleep(1)
+    return ctx.attempt
 
 
 @app.job("nap")

@@ -11,11 +11,13 @@ from jobstream.store.maintenance import Lead, MaintenanceStore
 
 logger = logging.getLogger("jobstream.maintenance")
 
-STANDBY_SECONDS = 2.0
-"""How often those who stand by ask for the lead: what a leader's death costs at most."""
+STANDBY_SECONDS = 0.5
+"""How often those who stand by ask for the lead: what a leader's death costs at most. A lost worker's jobs are free after
+3 s without its lock, which only a leader notices, and all of it has to fit into 6 s."""
 
 MAX_PAUSE = 1.0
-"""A lost worker is noticed, and a job held by an open transaction let through, within this time."""
+"""A lost worker is noticed, and a job held by an open transaction let through, within this time. The lead is lost by a
+silence of two seconds (see `MaintenanceStore.try_lead`)."""
 
 MIN_PAUSE = 0.02
 SHARE = 0.1

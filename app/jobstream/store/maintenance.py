@@ -16,6 +16,8 @@ _MAINTAIN_FOR: Final = """
 with done as materialized (select jobstream.maintain() as due)
 select extract(epoch from done.due - jobstream.clock())::float8 from done
 """
+# A leader that stands still (SIGSTOP, a blocked event loop) keeps its session, and so the lock: the server ends it.
+_BOUND_SILENCE: Final = "set idle_session_timeout = '2s'"
 _TRY_LOCK: Final = "select pg_try_advisory_lock($1, $2)"
 _UNLOCK: Final = "select pg_advisory_unlock($1, $2)"
 
@@ -54,7 +56,7 @@ class MaintenanceStore:
 
     @asynccontextmanager
     async def try_lead(self) -> AsyncIterator[Lead | None]:
-        """The lead while inside; None if another session has it.
+        """The lead while inside; None if another session has it. Who leads calls at least once in two seconds.
 
         It keeps a connection of the pool for so long. Not to be had through PgBouncer in transaction mode.
         """
@@ -63,9 +65,11 @@ class MaintenanceStore:
                 yield None
                 return
             try:
+                await connection.execute(_BOUND_SILENCE)
                 yield Lead(connection)
             finally:
                 with suppress(DatabaseUnavailable), mapped_errors():  # the lock is gone if the connection is
+                    await connection.execute("reset idle_session_timeout")
                     await connection.execute(_UNLOCK, LOCK_CLASS, MAINTENANCE_LOCK)
 
 
