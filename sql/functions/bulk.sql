@@ -112,7 +112,7 @@ begin
         insert into jobstream.bulk_operations (action, filter, owner, matched, position, by)
         values (p_action, p_filter, p_owner, matched, jobstream.new_id(), jobstream.actor())
         returning id into bulk_id;
-        perform pg_notify('jobstream_events', '');
+        perform jobstream.ring('jobstream_events', '');
     end if;
     return next;
 end

@@ -131,6 +131,8 @@ begin
         perform jobstream.refuse('JS400', 'n must not be negative');
     elsif claim.lease is null or claim.lease < interval '1 s' or claim.lease > interval '1 day' then
         perform jobstream.refuse('JS400', 'lease must be 1 second to 1 day');
+    elsif char_length(claim.worker) not between 1 and 256 then
+        perform jobstream.refuse('JS400', 'worker must be a name of 1 to 256 characters');
     elsif claim.after is not null and not coalesce(jobstream.is_position(claim.after), false) then
         perform jobstream.refuse('JS400', 'after must be like {"default": [0, "01J..."]}');
     end if;

@@ -366,12 +366,13 @@ begin
 
     inserted as (
         insert into jobstream.jobs as j (
-            id, queue, kind, priority, status, hold, reason, last_error, completed_at, max_attempts, scheduled_at,
+            revision, id, queue, kind, priority, status, hold, reason, last_error, completed_at, max_attempts, scheduled_at,
             deadline, created_at, owner, idempotency_key, fingerprint, concurrency_key, unique_key, unique_for,
             await_jobs, await_for, timeout_seconds, backoff, labels, args, trigger, triggered_by, parent_job,
             pipeline_id, pipeline_step, cron_expr, class, mode, scope, traceparent
         )
         select
+            1,
             (r.request).id,
             (r.request).queue,
             (r.request).kind,

@@ -57,10 +57,8 @@ begin
         from jobstream.jobs as j
         where j.queue = set_queue.name and j.concurrency_key is not null and j.status in ('pending', 'running');
     end if;
-    if coalesce(current_setting('jobstream.bell', true), '') <> 'off' then
-        perform pg_notify('jobstream_ready', set_queue.name);
-        perform pg_notify('jobstream_events', '');
-    end if;
+    perform jobstream.ring('jobstream_ready', set_queue.name);
+    perform jobstream.ring('jobstream_events', '');
 end
 $$;
 

@@ -57,7 +57,7 @@ begin
         end,
         last_error = null,
         updated_at = jobstream.clock();
-    perform pg_notify('jobstream_events', '');
+    perform jobstream.ring('jobstream_events', '');
 end
 $$;
 

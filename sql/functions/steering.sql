@@ -43,9 +43,7 @@ begin
         update jobstream.jobs as j
         set revision = j.revision + 1, cancel_requested = true, cancel_requested_at = jobstream.clock()
         where j.id = v_job.id;
-        if coalesce(current_setting('jobstream.bell', true), '') <> 'off' then
-            perform pg_notify('jobstream_cancel', v_job.worker);
-        end if;
+        perform jobstream.ring('jobstream_cancel', v_job.worker);
     end if;
     return 'running';
 end

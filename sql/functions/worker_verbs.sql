@@ -52,8 +52,8 @@ begin
     perform jobstream.act_as('work');
     if v_fault is not null then
         perform jobstream.refuse('JS400', 'result ' || v_fault, '{"field": "result"}');
-    elsif complete.cost_usd < 0 or complete.cost_usd = 'NaN' then
-        perform jobstream.refuse('JS400', 'cost_usd must not be negative', '{"field": "cost_usd"}');
+    elsif complete.cost_usd < 0 or complete.cost_usd > 1e18 then
+        perform jobstream.refuse('JS400', 'cost_usd must be a number from 0 to 1e18', '{"field": "cost_usd"}');
     end if;
     v_job := jobstream.lock_attempt(complete.id, complete.attempt, 'complete');
     if v_job.id is null then
@@ -336,16 +336,14 @@ declare
     v_elapsed numeric;
 begin
     perform jobstream.act_as('work');
-    if report_progress.current is null or report_progress.current < 0
-        or report_progress.current in ('NaN', 'Infinity')
-    then
-        perform jobstream.refuse('JS400', 'current must be a number from 0', '{"field": "current"}');
-    elsif report_progress.total < 0 or report_progress.total in ('NaN', 'Infinity') then
-        perform jobstream.refuse('JS400', 'total must be a number from 0', '{"field": "total"}');
+    if report_progress.current is null or not report_progress.current between 0 and 1e18 then
+        perform jobstream.refuse('JS400', 'current must be a number from 0 to 1e18', '{"field": "current"}');
+    elsif not report_progress.total between 0 and 1e18 then
+        perform jobstream.refuse('JS400', 'total must be a number from 0 to 1e18', '{"field": "total"}');
     elsif char_length(report_progress.step) > 1024 then
         perform jobstream.refuse('JS400', 'step must be at most 1024 characters', '{"field": "step"}');
-    elsif report_progress.cost_usd < 0 or report_progress.cost_usd = 'NaN' then
-        perform jobstream.refuse('JS400', 'cost_usd must not be negative', '{"field": "cost_usd"}');
+    elsif report_progress.cost_usd < 0 or report_progress.cost_usd > 1e18 then
+        perform jobstream.refuse('JS400', 'cost_usd must be a number from 0 to 1e18', '{"field": "cost_usd"}');
     end if;
     v_job := jobstream.lock_attempt(report_progress.id, report_progress.attempt, 'none');
     v_elapsed := extract(epoch from jobstream.clock() - v_job.started_at);
@@ -363,9 +361,9 @@ begin
             'step', report_progress.step,
             'eta_secs', case
                 when report_progress.total > 0 and report_progress.current > 0
-                then ceil(
+                then least(ceil(
                     v_elapsed * greatest(report_progress.total - report_progress.current, 0) / report_progress.current
-                )
+                ), 1e9)
             end
         )
     where j.id = report_progress.id;
@@ -436,7 +434,9 @@ begin
         perform jobstream.refuse(
             'JS400', 'type must be [a-z][a-z0-9_.-]{0,63} and none of the product''s own types', '{"field": "type"}'
         );
-    elsif pg_column_size(emit.data) > 10000 and octet_length(emit.data::text) > 65536 then
+    elsif pg_column_size(emit.data) > 10000 and octet_length(emit.data::text) > 65536
+        and jobstream.json_length(emit.data) > 65536
+    then
         perform jobstream.refuse('JS400', 'data must be at most 64 KiB', '{"field": "data"}');
     end if;
     perform jobstream.add_event(

@@ -1,6 +1,52 @@
--- Plain UPDATEs and DELETEs of people and programs: checked, and what they left open is filled in. The verbs write
--- whole rows and are not looked at here (their changes of status are checked by record_updates): they raise revision,
--- which plain SQL does not know of.
+-- Plain SQL of people and programs: checked, and what it left open is filled in. The verbs write whole rows and are not
+-- looked at here (their changes of status are checked by record_updates): they raise revision, which plain SQL does not
+-- know of.
+create function jobstream.check_insert()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := jobstream.clock();
+begin
+    perform jobstream.act_as('');
+    new.revision := 1;
+    new.status := coalesce(new.status, 'pending');
+    if new.status not in ('waiting', 'pending', 'cancelled') then
+        perform jobstream.refuse('JS409', 'a new job is waiting, pending or cancelled, not ' || new.status);
+    elsif not jobstream.is_id(new.id) then
+        perform jobstream.refuse('JS400', 'ids are made by jobstream.new_id()');
+    elsif new.await_jobs is not null then
+        perform jobstream.refuse('JS400', 'a job that awaits others is made by jobstream.enqueue()');
+    end if;
+    perform jobstream.check_values(new);
+    new.attempt := 0;
+    new.failures := 0;
+    new.crashes := 0;
+    new.cancel_requested := false;
+    new.worker := null;
+    new.lease_until := null;
+    if new.status = 'cancelled' then
+        new.completed_at := coalesce(new.completed_at, v_now);
+        new.reason := coalesce(new.reason, 'requested');
+    elsif new.status = 'waiting' or new.concurrency_key is not null or new.scheduled_at > v_now then
+        new.status := 'waiting';
+        new.hold := 'settling';
+    end if;
+    return new;
+end
+$$;
+
+comment on function jobstream.check_insert() is
+'Trigger: a plain INSERT of a job is checked, and completed.';
+
+create trigger check_insert
+before insert on jobstream.jobs
+for each row
+when (new.revision = 0)
+execute function jobstream.check_insert();
+
 create function jobstream.check_update()
 returns trigger
 language plpgsql
@@ -17,8 +63,26 @@ begin
         is distinct from (old.id, old.owner, old.created_at, old.attempt, old.idempotency_key)
     then
         perform jobstream.refuse('JS400', 'id, owner, created_at, attempt and idempotency_key cannot be changed');
+    elsif new.await_jobs is distinct from old.await_jobs then
+        perform jobstream.refuse('JS400', 'what a job awaits cannot be changed');
     end if;
     perform jobstream.check_values(new);
+    -- What is no business of plain SQL stays as it is.
+    new.hold := old.hold;
+    new.look_at := old.look_at;
+    new.ended_attempt := old.ended_attempt;
+    new.ended_verb := old.ended_verb;
+    new.fingerprint := old.fingerprint;
+    new.error_count := old.error_count;
+    new.cancel_requested := new.cancel_requested and new.status = 'running';
+    if not new.cancel_requested then
+        new.cancel_requested_at := null;
+    elsif not old.cancel_requested then
+        new.cancel_requested_at := v_now;
+        perform jobstream.ring('jobstream_cancel', old.worker);
+    else
+        new.cancel_requested_at := old.cancel_requested_at;
+    end if;
     if (new.labels, new.kind, new.queue) is distinct from (old.labels, old.kind, old.queue) then
         perform jobstream.relabel_job(old, new);
     end if;
@@ -52,13 +116,15 @@ begin
         );
     end if;
     if old.status = 'running' then
+        if old.cancel_requested and new.status <> 'done' then
+            new.status := 'cancelled';
+            new.reason := 'requested';
+        end if;
         new.worker := null;
         new.lease_until := null;
         new.ended_attempt := old.attempt;
         new.ended_verb := 'update';
     end if;
-    new.cancel_requested := false;
-    new.cancel_requested_at := null;
     new.hold := null;
     if jobstream.is_terminal(new.status) then
         new.completed_at := v_now;
@@ -71,6 +137,7 @@ begin
         return new;
     end if;
     if jobstream.is_terminal(old.status) then
+        new.trigger := 'retry';
         new.failures := 0;
         new.crashes := 0;
         new.result := null;

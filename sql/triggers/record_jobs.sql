@@ -163,8 +163,11 @@ begin
             select pg_catalog.array_remove(array[
                 case when n.priority <> o.priority then 'priority' end,
                 case
-                    when n.status = o.status and n.scheduled_at is distinct from o.scheduled_at then 'schedule'
+                    when n.status = o.status
+                        and (n.scheduled_at, n.deadline) is distinct from (o.scheduled_at, o.deadline)
+                    then 'schedule'
                 end,
+                case when n.queue <> o.queue then 'queue' end,
                 case when n.labels <> o.labels then 'labels' end,
                 case when n.args <> o.args then 'args' end,
                 case
@@ -189,8 +192,13 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_by text := jobstream.actor();
+    v_by text;
 begin
+    -- A worker's verbs delete nothing: this is plain SQL in the transaction of one.
+    if jobstream.verb() = 'work' then
+        perform jobstream.act_as('');
+    end if;
+    v_by := jobstream.actor();
     perform jobstream.keep_events_durable();
     insert into jobstream.job_events (
         job_id, type, status, attempt, queue, kind, owner, pipeline_id, labels, by

@@ -34,6 +34,21 @@ $$;
 comment on function jobstream.may_ring(integer, integer) is
 'Whether this transaction rings: the setting jobstream.bell and the bell''s lock decide.';
 
+-- For what is rare: rings in any mode but off.
+create function jobstream.ring(p_channel text, p_payload text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if current_setting('jobstream.bell', true) is distinct from 'off' then
+        perform pg_notify(p_channel, p_payload);
+    end if;
+end
+$$;
+
+comment on function jobstream.ring(text, text) is 'Notifies, unless the bell is off.';
+
 create function jobstream.ring_events()
 returns trigger
 language plpgsql
