@@ -1,0 +1,70 @@
+// Something that is read from the server and read again when an event says that it may have changed: not by the clock.
+import * as live from '../live.js';
+import { redraw } from '../screen.js';
+
+export class Resource {
+  value = undefined;
+  error = undefined;
+  isLoading = true;
+  readAt = 0;
+  #read;
+  #isAbout;
+  #everyMs;
+  #unlisten;
+  #timer;
+  #abort = new AbortController();
+  #isReading = false;
+  #isStale = false;
+
+  /** `read(signal)`; `isAbout(event)`: whether it may change what was read; at most once in `everyMs`. */
+  constructor(read, { isAbout = () => false, everyMs = 1_000 } = {}) {
+    this.#read = read;
+    this.#isAbout = isAbout;
+    this.#everyMs = everyMs;
+    this.#unlisten = live.listen({
+      onEvents: (events) => events.some((event) => this.#isAbout(event)) && this.touch(),
+      onReset: () => this.reload(),
+      onBack: () => this.reload(),
+    });
+    this.reload();
+  }
+
+  stop() {
+    this.#abort.abort();
+    this.#unlisten();
+    clearTimeout(this.#timer);
+  }
+
+  /** Read again, soon. */
+  touch() {
+    if (this.#timer !== undefined) return;
+    const wait = Math.max(0, this.readAt + this.#everyMs - Date.now());
+    this.#timer = setTimeout(() => this.reload(), wait);
+  }
+
+  async reload() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#isReading) {
+      this.#isStale = true;
+      return;
+    }
+    this.#isReading = true;
+    const { signal } = this.#abort;
+    try {
+      this.value = await this.#read(signal);
+      this.error = undefined;
+    } catch (error) {
+      if (signal.aborted) return;
+      this.error = error;
+    }
+    this.isLoading = false;
+    this.#isReading = false;
+    this.readAt = Date.now();
+    redraw();
+    if (this.#isStale) {
+      this.#isStale = false;
+      this.touch();
+    }
+  }
+}

@@ -1,0 +1,33 @@
+// One dialog at a time, the browser's own: it keeps the focus inside and Escape closes it.
+import { h } from '../dom.js';
+import { redraw } from '../screen.js';
+import { Button } from './parts.js';
+
+let current;
+
+/** `render()` gives the content; it is drawn anew with everything else. */
+export function openDialog({ title, render, kind = '' }) {
+  current = { title, render, kind, opener: document.activeElement };
+  redraw();
+}
+
+export function closeDialog() {
+  const opener = current?.opener;
+  current = undefined;
+  redraw();
+  opener?.focus?.();
+}
+
+export const dialogIsOpen = () => current !== undefined;
+
+export function Dialog() {
+  if (!current) return null;
+  return h('dialog', {
+    key: current.title, class: current.kind, 'aria-labelledby': 'dialog-title',
+    ref: (dom) => dom.showModal(),
+    onCancel: (event) => { event.preventDefault(); closeDialog(); },
+    onClick: (event) => event.target === event.currentTarget && closeDialog(),
+  }, h('div', { class: 'dialog' },
+    h('header', {}, h('h2', { id: 'dialog-title' }, current.title), h(Button, { kind: 'plain', label: 'Close', onClick: closeDialog }, '×')),
+    current.render()));
+}
