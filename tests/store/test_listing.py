@@ -7,7 +7,7 @@ import pytest
 from jobstream.domain.cursor import Cursor, parse_cursor
 from jobstream.domain.job import Job, JobFilter, NewJob, Page, Status
 from jobstream.errors import InvalidArgument
-from jobstream.store import listing
+from jobstream.store import list_queries
 from jobstream.store.jobs import JobStore
 from jobstream.store.pool import Database
 from tests.support.clock import Clock
@@ -142,15 +142,15 @@ async def test_text_is_found_in_kind_and_last_error_as_it_stands(jobs: JobStore,
 async def test_a_search_looks_at_so_many_rows_a_page_and_goes_on(
     jobs: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "EXAMINED_ROWS", 10)
-    listing._compiled_page.cache_clear()
+    monkeypatch.setattr(list_queries, "EXAMINED_ROWS", 10)
+    list_queries.page_query.cache_clear()
     names = ["hit" if n in (0, 14, 15, 29) else "miss" for n in range(30)]
     await jobs.enqueue_many([NewJob(kind=name) for name in names])
     pages = await all_pages(jobs, JobFilter(q="hit"), limit=5)
     assert pages == [["hit"], ["hit", "hit"], ["hit"], []]
     one_each = await all_pages(jobs, JobFilter(q="hit"), limit=1)
     assert [kind for page in one_each for kind in page] == ["hit"] * 4
-    listing._compiled_page.cache_clear()
+    list_queries.page_query.cache_clear()
 
 
 @pytest.mark.parametrize(

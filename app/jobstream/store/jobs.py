@@ -26,10 +26,11 @@ from jobstream.domain.job import (
     Status,
     Summary,
 )
-from jobstream.domain.payload import encode_payload, find_unstorable
-from jobstream.errors import ErrorDetail, InvalidArgument, JobStreamError, NotFound
-from jobstream.store.listing import Listing, next_cursor, read_cursor
+from jobstream.errors import InvalidArgument, JobStreamError, NotFound
+from jobstream.store.list_cursors import next_cursor, read_cursor
+from jobstream.store.listing import Listing
 from jobstream.store.pool import Connection, Database
+from jobstream.store.requests import encode_jobs, point_at_fault
 from jobstream.store.rows import JOB_COLUMNS, job_from_row, raw_job_from_row, read_json
 from jobstream.store.snapshots import token_of
 
@@ -109,7 +110,7 @@ class JobStore:
         """All of the jobs, in order, or none: an error's `detail.ordinal` (from 1) says which was at fault."""
         if not jobs:
             return []
-        text = _encode(jobs)
+        text = encode_jobs(jobs)
         try:
             if principal is None:
                 rows = await self._db.fetch(_ENQUEUE, text, connection=connection)
@@ -117,7 +118,7 @@ class JobStore:
                 rows = await self._db.fetch(_ENQUEUE_AS, principal, text, connection=connection)
         except InvalidArgument as error:
             if error.detail is None:  # the parser of jsonb refused the lot, without a word on where
-                _point_at_fault(jobs)
+                point_at_fault(jobs)
             raise
         return [Enqueued(row[0], Status(row[1]), row[2]) for row in rows]
 
@@ -261,47 +262,6 @@ def _end(row: Any) -> End:
     return End(
         status=Status(row["status"]), reason=row["reason"], result=row["result"], last_error=row["last_error"]
     )
-
-
-def _encode(jobs: Sequence[NewJob]) -> str:
-    checked = []
-    for ordinal, job in enumerate(jobs, 1):
-        try:
-            checked.append(_with_checked_args(job))
-        except JobStreamError as error:
-            error.detail = msgspec.structs.replace(error.detail or ErrorDetail(), ordinal=ordinal)
-            raise
-    try:
-        return msgspec.json.encode(checked).decode()
-    except UnicodeEncodeError:
-        _point_at_fault(jobs)
-        raise
-
-
-def _with_checked_args(job: NewJob) -> NewJob:
-    for field in ("scheduled_at", "deadline"):
-        moment = getattr(job, field)
-        if moment is not None and moment.tzinfo is None:
-            raise InvalidArgument(f"{field} needs a time zone", detail=ErrorDetail(field=field))
-    if isinstance(job.args, msgspec.Raw) or not job.args:
-        return job
-    return msgspec.structs.replace(job, args=msgspec.Raw(encode_payload(job.args)))
-
-
-def _point_at_fault(jobs: Sequence[NewJob]) -> None:
-    """Raises InvalidArgument that names the job and the field with something that jsonb cannot hold, if there is one."""
-    for ordinal, job in enumerate(jobs, 1):
-        found = find_unstorable(job)
-        if found is not None:
-            pointer, what = found
-            _, name, *rest = pointer.split("/")
-            field = "class" if name == "class_" else name
-            raise InvalidArgument(
-                f"{field}: {what} cannot be stored",
-                detail=ErrorDetail(
-                    ordinal=ordinal, field=field, pointer="".join(f"/{part}" for part in rest)
-                ),
-            )
 
 
 def _steering(call: str, *, as_principal: bool) -> str:

@@ -1,0 +1,51 @@
+"""Requests for new jobs on their way to the database."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from jobstream.domain.job import NewJob
+from jobstream.domain.payload import encode_payload, find_unstorable
+from jobstream.errors import ErrorDetail, InvalidArgument, JobStreamError
+
+
+def encode_jobs(jobs: Sequence[NewJob]) -> str:
+    """The jobs as `jobstream.enqueue_many` reads them. An error's `detail.ordinal` names the one at fault."""
+    checked = []
+    for ordinal, job in enumerate(jobs, 1):
+        try:
+            checked.append(_with_checked_args(job))
+        except JobStreamError as error:
+            error.detail = msgspec.structs.replace(error.detail or ErrorDetail(), ordinal=ordinal)
+            raise
+    try:
+        return msgspec.json.encode(checked).decode()
+    except UnicodeEncodeError:
+        point_at_fault(jobs)
+        raise
+
+
+def _with_checked_args(job: NewJob) -> NewJob:
+    for field in ("scheduled_at", "deadline"):
+        moment = getattr(job, field)
+        if moment is not None and moment.tzinfo is None:
+            raise InvalidArgument(f"{field} needs a time zone", detail=ErrorDetail(field=field))
+    if isinstance(job.args, msgspec.Raw) or not job.args:
+        return job
+    return msgspec.structs.replace(job, args=msgspec.Raw(encode_payload(job.args)))
+
+
+def point_at_fault(jobs: Sequence[NewJob]) -> None:
+    """Raises InvalidArgument that names the job and the field with something that jsonb cannot hold, if there is one."""
+    for ordinal, job in enumerate(jobs, 1):
+        found = find_unstorable(job)
+        if found is not None:
+            pointer, what = found
+            _, name, *rest = pointer.split("/")
+            field = "class" if name == "class_" else name
+            raise InvalidArgument(
+                f"{field}: {what} cannot be stored",
+                detail=ErrorDetail(
+                    ordinal=ordinal, field=field, pointer="".join(f"/{part}" for part in rest)
+                ),
+            )
