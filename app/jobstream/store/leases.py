@@ -15,7 +15,7 @@ from jobstream.domain.payload import encode_payload
 from jobstream.domain.worker import Completion, Renewal
 from jobstream.errors import InvalidArgument, LeaseLost, NotFound
 from jobstream.store.pool import Database
-from jobstream.store.rows import CLAIM_COLUMNS, claimed_from_row, raw_job_from_row
+from jobstream.store.rows import CLAIM_COLUMNS, ClaimedRows, raw_json
 
 ClaimPosition = Mapping[str, tuple[int, str]]
 """Per queue the (priority, id) behind which the next claim looks first."""
@@ -67,15 +67,17 @@ class LeaseStore:
         """Leases up to `limit` jobs of those queues, in the queues' order, flat and quick to read."""
         position = msgspec.json.encode(after).decode() if after else None
         rows = await self._db.fetch(_CLAIM, list(queues), limit, worker, lease_seconds, position)
-        return [claimed_from_row(row) for row in rows]
+        flat = ClaimedRows(lease_seconds).flat
+        return [flat(row) for row in rows]
 
     async def claim_leases(
         self, queues: Sequence[str], *, limit: int, worker: str, lease_seconds: float = 30.0
     ) -> list[Lease]:
         """As `claim`, with the whole job each, for those who are served over HTTP. Free JSON in it is raw."""
         rows = await self._db.fetch(_CLAIM, list(queues), limit, worker, lease_seconds, None)
+        claimed = ClaimedRows(lease_seconds)
         return [
-            Lease(job=raw_job_from_row(row), attempt=row["attempt"], lease_until=row["lease_until"])
+            Lease(job=claimed.job(row, raw_json), attempt=row["attempt"], lease_until=row["lease_until"])
             for row in rows
         ]
 
