@@ -84,9 +84,8 @@ class Completer:
     def report(self, held: HeldJob, outcome: Outcome) -> None:
         """Report this, soon. Only from the event loop's thread."""
         held.ended = True
-        if isinstance(outcome, Drop):
-            self._let_go(held)
-            return
+        if type(outcome) is Drop:
+            return self._let_go(held)
         self._gathered.append((held, outcome))
         self._wake.ring()
 

@@ -141,6 +141,7 @@ class Executor:
             return self._report(held, self._without_handler(held))
         held.started_at = self._loop.time()
         task = self._loop.create_task(self._perform(held, handler))
+        held.task = task
         self._running[task] = held
         task.add_done_callback(self._ended)
 
@@ -157,8 +158,7 @@ class Executor:
 
     async def _perform(self, held: HeldJob, handler: Handler[Any, Any]) -> None:
         """One attempt, from the arguments to the outcome. Raises nothing, whatever the handler does."""
-        # Only now can the task be cancelled: one that is cancelled before its first step reports nothing.
-        held.stop = asyncio.current_task()
+        held.can_be_cancelled = True
         alarm = self._set_alarm(held, handler)
         try:
             if held.interruption is not None:
@@ -171,7 +171,8 @@ class Executor:
         else:
             ending = await self._attempt(held, handler, args)
             outcome = decide(ending, held.interruption, handler.encode_result)
-        held.stop = None
+        held.can_be_cancelled = False
+        held.task = None
         if alarm is not None:
             alarm.cancel()
         self._report(held, outcome)
@@ -223,7 +224,10 @@ class Executor:
         if held.ended:
             return
         held.ended = True
-        self._journal.finish(held, partial(self._completer.report, held, outcome))
+        if held.notes is None:
+            self._completer.report(held, outcome)
+        else:
+            self._journal.finish(held, held.notes, partial(self._completer.report, held, outcome))
 
 
 def _nothing() -> None:

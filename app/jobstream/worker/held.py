@@ -52,7 +52,17 @@ class Cancellation:
 class HeldJob:
     """One lease of ours and what becomes of it."""
 
-    __slots__ = ("cancelled", "claimed_at", "ended", "interruption", "job", "notes", "started_at", "stop")
+    __slots__ = (
+        "can_be_cancelled",
+        "cancelled",
+        "claimed_at",
+        "ended",
+        "interruption",
+        "job",
+        "notes",
+        "started_at",
+        "task",
+    )
 
     def __init__(self, job: ClaimedJob, claimed_at: float) -> None:
         """`claimed_at` by the event loop's clock."""
@@ -65,8 +75,10 @@ class HeldJob:
         """Its handler is over, or was given up: nothing more is written for it."""
         self.notes: JobNotes | None = None
         """What it has said so far; None for the many that say nothing."""
-        self.stop: asyncio.Task[None] | None = None
-        """What to cancel when it is interrupted: the task of its handler."""
+        self.task: asyncio.Task[None] | None = None
+        """Runs its handler."""
+        self.can_be_cancelled = False
+        """Whether that task has begun: one that is cancelled before its first step would report nothing."""
 
     @property
     def key(self) -> Key:
@@ -80,8 +92,8 @@ class HeldJob:
         if self.interruption is None or reason is Interruption.LOST:
             self.interruption = reason
         self.cancelled.set()
-        if self.stop is not None:
-            self.stop.cancel()
+        if self.task is not None and self.can_be_cancelled:
+            self.task.cancel()
 
 
 class HeldJobs:

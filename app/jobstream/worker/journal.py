@@ -130,11 +130,8 @@ class Journal:
         note = Note(id=held.job.id, attempt=held.job.attempt, verb="emit", name=type, data=text)
         return self._take(held, note, self._append)
 
-    def finish(self, held: HeldJob, then: Callable[[], None]) -> None:
-        """Call `then` once all that the job has said is stored or refused: at once if it said nothing."""
-        notes = held.notes
-        if notes is None:
-            return then()
+    def finish(self, held: HeldJob, notes: JobNotes, then: Callable[[], None]) -> None:
+        """Call `then` once all that the job has said is stored or refused."""
         self._release_held(held, notes)
         if notes.unsent == 0:
             return then()
