@@ -1,15 +1,18 @@
 """The command as a real process, on a real database."""
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jobstream.cli.exits import run_to_exit_code
+from jobstream.cli.root import command
 from tests.support.processes import clean_environ
 
 LONGEST = 60.0
@@ -54,6 +57,24 @@ class Command:
             check=False,
         )
         return Result(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def unset_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Result]:
+    """The command within this process, with nothing set: for the many ways to ask for nonsense."""
+    for name in list(os.environ):
+        if name.startswith("JOBSTREAM_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("JOBSTREAM_DATA_DIR", str(tmp_path / "nothing"))
+
+    def run(*arguments: str) -> Result:
+        code = run_to_exit_code(lambda: command.main(arguments, prog_name="jobstream", standalone_mode=False))
+        printed = capsys.readouterr()
+        return Result(code, printed.out, printed.err)
+
+    return run
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """0, 1, 2, 130; one line on stderr, and no traceback for what a user did."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.cli.conftest import Command, Result
@@ -31,9 +33,17 @@ def assert_one_line(result: Result, *words: str) -> None:
     ids=lambda arguments: " ".join(arguments[:2]),
 )
 def test_command_without_a_database_exits_2_and_names_the_setting(
-    unset: Command, arguments: tuple[str, ...]
+    unset_here: Callable[..., Result], arguments: tuple[str, ...]
 ) -> None:
-    result = unset(*arguments)
+    result = unset_here(*arguments)
+
+    assert result.code == 2
+    assert_one_line(result, "JOBSTREAM_DATABASE_URL")
+
+
+@pytest.mark.parametrize("command", ["serve", "jobs"])
+def test_process_exits_with_the_code(unset: Command, command: str) -> None:
+    result = unset(*([command] if command == "serve" else [command, "list"]))
 
     assert result.code == 2
     assert_one_line(result, "JOBSTREAM_DATABASE_URL")
@@ -61,8 +71,8 @@ def test_faulty_settings_exit_2_and_are_named_all_at_once() -> None:
     ],
     ids=lambda arguments: " ".join(arguments[:2]),
 )
-def test_faulty_usage_exits_2(unset: Command, arguments: tuple[str, ...]) -> None:
-    result = unset(*arguments)
+def test_faulty_usage_exits_2(unset_here: Callable[..., Result], arguments: tuple[str, ...]) -> None:
+    result = unset_here(*arguments)
 
     assert result.code == 2
     assert_one_line(result)

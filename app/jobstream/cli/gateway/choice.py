@@ -29,14 +29,15 @@ async def open_named_database() -> AsyncIterator["Database"]:
 @asynccontextmanager
 async def open_gateway() -> AsyncIterator[Gateway]:
     """The gateway that the environment names. Raises UsageFault where it names none."""
-    from jobstream.cli.gateway.database import DatabaseGateway, open_database
-    from jobstream.cli.gateway.http import HttpGateway
-
     settings = load_settings(os.environ)
     if settings.database_url is None and settings.url is not None:
+        from jobstream.cli.gateway.http import HttpGateway
+
         async with HttpGateway(settings.url, token=settings.token) as over_http:
             yield over_http
         return
+    from jobstream.cli.gateway.database import DatabaseGateway, open_database
+
     async with open_database(database_url(settings)) as database:
         yield DatabaseGateway(database)
 
