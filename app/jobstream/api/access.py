@@ -20,6 +20,10 @@ AnyConnection = ASGIConnection[Any, Any, Any, Any]
 LOCAL: Final = Identity(id="", principal="local", scopes=SCOPES, queues=None, expires_at=None)
 """Who everybody is with auth off."""
 
+SESSION_COOKIE: Final = "jobstream_session"
+"""Where the dashboard's token is: HttpOnly, SameSite=Strict."""
+
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _SCOPE: Final = "jobstream.scope"
 _OPEN: Final = "open"
 
@@ -133,4 +137,18 @@ def bearer(connection: AnyConnection, *, query: bool) -> str:
         return token.strip()
     if in_query:
         return str(in_query)
+    cookie = connection.cookies.get(SESSION_COOKIE)
+    if cookie:
+        if method_of(connection) not in _SAFE:
+            signed_in_from_here(connection)
+        return cookie
     raise Unauthorized("send a token as `Authorization: Bearer <token>`")
+
+
+def signed_in_from_here(connection: AnyConnection) -> None:
+    """Raises Forbidden for a write that a page of another site had a browser send along with the cookie."""
+    origin = connection.headers.get("origin")
+    host = connection.headers.get("host", "")
+    site = connection.headers.get("sec-fetch-site", "same-origin")
+    if site not in ("same-origin", "none") or (origin is not None and origin.partition("://")[2] != host):
+        raise Forbidden("a write with the cookie must come from the page itself")

@@ -20,6 +20,8 @@ from jobstream.api.routes.insight import InsightController
 from jobstream.api.routes.jobs import JobsController
 from jobstream.api.routes.leases import LeasesController, VerbsController
 from jobstream.api.routes.page import PageController
+from jobstream.api.routes.queues import QueuesController, WorkersController
+from jobstream.api.routes.session import SessionController
 from jobstream.api.routes.summary import SummaryController
 from jobstream.api.services import Services, running
 from jobstream.api.strict import StrictRequest
@@ -56,7 +58,10 @@ def _application(settings: Settings, **options: Any) -> Litestar:
             InsightController,
             LeasesController,
             VerbsController,
+            QueuesController,
+            SessionController,
             SummaryController,
+            WorkersController,
         ],
     )
     return Litestar(
