@@ -354,7 +354,7 @@ async def test_paths_and_methods_that_there_are_not(api: Api) -> None:
     assert problem(await api.get("/nope")) == (404, "not-found")
     answer = await api.request("DELETE", "/jobs")
     assert problem(answer) == (405, "invalid")
-    assert answer.headers["allow"] == "GET, OPTIONS, POST"
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "OPTIONS", "POST"}
 
 
 async def test_a_body_that_is_missing_is_asked_for(api: Api) -> None:
