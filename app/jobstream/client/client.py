@@ -11,6 +11,7 @@ from jobstream.client.postgres import open_postgres
 from jobstream.client.transport import Transport
 from jobstream.domain.definition import JobDefinition
 from jobstream.domain.job import EVERY_JOB, Job, JobFilter, NewJob, Page, Status
+from jobstream.errors import JobStreamError
 from jobstream.store.listener import Listener
 from jobstream.store.pool import Database
 from jobstream.store.rows import read_json
@@ -111,15 +112,18 @@ class Client:
     ) -> JobHandle[Any]:
         """Enqueues a job, by its handler or by the name of its kind.
 
-        With `connection` the job is made in the caller's own transaction and is there only if that commits; otherwise
-        enqueues that are made at the same time share a statement.
+        With `connection` (of asyncpg, psycopg 3 or SQLAlchemy 2) the job is made in the caller's own transaction and is
+        there only if that commits; otherwise enqueues that are made at the same time share a statement.
         Raises InvalidArgument, NotFound, KeyReused, KeyBusy, TooLarge.
         """
         request = new_job(job, args, self._defaults | options)
         if connection is None:
             made = await self._transport.enqueue(request)
         else:
-            [made] = await self._transport.enqueue_on(connection, [request])
+            try:
+                [made] = await self._transport.enqueue_on(connection, [request])
+            except JobStreamError as error:
+                raise error.for_one() from error
         return JobHandle(
             transport=self._transport,
             decode=read_json if isinstance(job, str) else job.decode_result,

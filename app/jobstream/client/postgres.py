@@ -6,11 +6,11 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final
 
 from jobstream.client.background import Background, background
-from jobstream.client.borrowed import enqueue_on
 from jobstream.client.follow import Bells, Ends, follow
 from jobstream.client.gather import Gatherer
 from jobstream.domain.event import Event
 from jobstream.domain.job import End, Enqueued, Job, JobFilter, NewJob, Outcome, Page
+from jobstream.store.borrowed import enqueue_on
 from jobstream.store.events import EventStore
 from jobstream.store.jobs import JobStore
 from jobstream.store.listener import Listener
@@ -48,7 +48,7 @@ class PostgresTransport:
 
     async def enqueue_on(self, connection: Any, jobs: Sequence[NewJob]) -> builtins.list[Enqueued]:
         """Makes all jobs on the caller's connection, in its transaction."""
-        return await enqueue_on(self._jobs, connection, jobs)
+        return await enqueue_on(connection, jobs)
 
     async def get(self, id: str) -> Job:
         """One job. Raises NotFound."""

@@ -26,9 +26,8 @@ from jobstream.domain.job import (
     Status,
     Summary,
 )
-from jobstream.errors import InvalidArgument, JobStreamError, NotFound
+from jobstream.errors import JobStreamError, NotFound
 from jobstream.store.list_cursors import next_cursor, read_cursor
-from jobstream.store.listing import Listing
 from jobstream.store.pool import Connection, Database
 from jobstream.store.requests import encode_jobs, point_at_fault
 from jobstream.store.rows import JOB_COLUMNS, job_from_row, raw_job_from_row, read_json
@@ -110,16 +109,12 @@ class JobStore:
         """All of the jobs, in order, or none: an error's `detail.ordinal` (from 1) says which was at fault."""
         if not jobs:
             return []
-        text = encode_jobs(jobs)
-        try:
+        with point_at_fault(jobs):
+            text = encode_jobs(jobs)
             if principal is None:
                 rows = await self._db.fetch(_ENQUEUE, text, connection=connection)
             else:
                 rows = await self._db.fetch(_ENQUEUE_AS, principal, text, connection=connection)
-        except InvalidArgument as error:
-            if error.detail is None:  # the parser of jsonb refused the lot, without a word on where
-                point_at_fault(jobs)
-            raise
         return [Enqueued(row[0], Status(row[1]), row[2]) for row in rows]
 
     async def get(self, id: str, *, owner: str | None = None, connection: Connection | None = None) -> Job:
@@ -149,6 +144,9 @@ class JobStore:
         skip or repeat a job while others are added. Of a filter with several names, or `q`, a page looks at so many
         rows and no more, and may be short.
         """
+        # SQLAlchemy takes a quarter of a second to import, and only lists build their SQL with it.
+        from jobstream.store.listing import Listing  # noqa: PLC0415
+
         limit = min(max(limit, 1), 200)
         before = read_cursor(cursor, filter, owner) if cursor is not None else None
         listing = Listing(filter, owner, before, limit)
@@ -174,6 +172,8 @@ class JobStore:
 
     async def summary(self, filter: JobFilter = EVERY_JOB, *, owner: str | None = None) -> Summary:
         """What goes on among the jobs of a filter."""
+        from jobstream.store.listing import Listing  # noqa: PLC0415 - see `list`
+
         query, args = Listing(filter, owner, None, 0).counts()
         row = await self._db.fetchrow(query, *args)
         assert row is not None

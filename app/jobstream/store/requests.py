@@ -1,6 +1,7 @@
 """Requests for new jobs on their way to the database."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 
@@ -20,9 +21,8 @@ def encode_jobs(jobs: Sequence[NewJob]) -> str:
             raise
     try:
         return msgspec.json.encode(checked).decode()
-    except UnicodeEncodeError:
-        point_at_fault(jobs)
-        raise
+    except UnicodeEncodeError as error:
+        raise _fault(jobs) or error from error
 
 
 def _with_checked_args(job: NewJob) -> NewJob:
@@ -35,17 +35,29 @@ def _with_checked_args(job: NewJob) -> NewJob:
     return msgspec.structs.replace(job, args=msgspec.Raw(encode_payload(job.args)))
 
 
-def point_at_fault(jobs: Sequence[NewJob]) -> None:
-    """Raises InvalidArgument that names the job and the field with something that jsonb cannot hold, if there is one."""
+@contextmanager
+def point_at_fault(jobs: Sequence[NewJob]) -> Iterator[None]:
+    """Where the parser of jsonb refuses all jobs without a word on which, raises an error that names it."""
+    try:
+        yield
+    except InvalidArgument as error:
+        found = _fault(jobs) if error.detail is None else None
+        if found is None:
+            raise
+        raise found from error
+
+
+def _fault(jobs: Sequence[NewJob]) -> InvalidArgument | None:
     for ordinal, job in enumerate(jobs, 1):
         found = find_unstorable(job)
         if found is not None:
             pointer, what = found
             _, name, *rest = pointer.split("/")
             field = "class" if name == "class_" else name
-            raise InvalidArgument(
+            return InvalidArgument(
                 f"{field}: {what} cannot be stored",
                 detail=ErrorDetail(
                     ordinal=ordinal, field=field, pointer="".join(f"/{part}" for part in rest)
                 ),
             )
+    return None

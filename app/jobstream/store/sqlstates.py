@@ -58,6 +58,12 @@ def error_class(sqlstate: str | None) -> type[JobStreamError] | None:
     return _BY_STATE.get(state) or _BY_CLASS.get(state[:2])
 
 
+def error_of(sqlstate: str | None, message: str, detail: str | None) -> JobStreamError | None:
+    """The error that a refusal of the database means; None where it can only be a fault of ours."""
+    known = error_class(sqlstate)
+    return None if known is None else known(message, detail=_detail(sqlstate, detail))
+
+
 @contextmanager
 def mapped_errors() -> Iterator[None]:
     """Raises the driver's errors as ours, by SQLSTATE; lets all others through.
@@ -67,10 +73,10 @@ def mapped_errors() -> Iterator[None]:
     try:
         yield
     except asyncpg.PostgresError as error:
-        known = error_class(error.sqlstate)
+        known = error_of(error.sqlstate, error.message or str(error), error.detail)
         if known is None:
             raise
-        raise known(error.message or str(error), detail=_detail(error)) from error
+        raise known from error
     except asyncpg.InterfaceError as error:
         # The driver has one class for these and for misuse.
         if any(sign in str(error) for sign in _CLOSED):
@@ -80,9 +86,8 @@ def mapped_errors() -> Iterator[None]:
         raise errors.DatabaseUnavailable(str(error) or "no answer from the database") from error
 
 
-def _detail(error: asyncpg.PostgresError) -> ErrorDetail | None:
-    text = error.detail
-    if not text or not (error.sqlstate or "").startswith("JS"):
+def _detail(sqlstate: str | None, text: str | None) -> ErrorDetail | None:
+    if not text or not (sqlstate or "").startswith("JS"):
         return None
     try:
         return msgspec.json.decode(text, type=ErrorDetail)
