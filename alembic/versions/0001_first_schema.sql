@@ -138,6 +138,7 @@ insert into jobstream.settings (name, value)
 values
     ('event_retention_days', '14'),
     ('house_kept_at', '0'),
+    ('pruned_to', ''),
     ('epoch', pg_catalog.substr(pg_catalog.replace(pg_catalog.gen_random_uuid()::text, '-', ''), 1, 8));
 
 -- tables/queues.sql
@@ -1156,8 +1157,11 @@ begin
             select pg_catalog.array_remove(array[
                 case when n.priority <> o.priority then 'priority' end,
                 case
-                    when n.status = o.status and n.scheduled_at is distinct from o.scheduled_at then 'schedule'
+                    when n.status = o.status
+                        and (n.scheduled_at, n.deadline) is distinct from (o.scheduled_at, o.deadline)
+                    then 'schedule'
                 end,
+                case when n.queue <> o.queue then 'queue' end,
                 case when n.labels <> o.labels then 'labels' end,
                 case when n.args <> o.args then 'args' end,
                 case
@@ -1182,8 +1186,13 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_by text := jobstream.actor();
+    v_by text;
 begin
+    -- A worker's verbs delete nothing: this is plain SQL in the transaction of one.
+    if jobstream.verb() = 'work' then
+        perform jobstream.act_as('');
+    end if;
+    v_by := jobstream.actor();
     perform jobstream.keep_events_durable();
     insert into jobstream.job_events (
         job_id, type, status, attempt, queue, kind, owner, pipeline_id, labels, by
@@ -1217,9 +1226,55 @@ referencing old table as old_rows
 for each statement execute function jobstream.record_deletes();
 
 -- triggers/check_jobs.sql
--- Plain UPDATEs and DELETEs of people and programs: checked, and what they left open is filled in. The verbs write
--- whole rows and are not looked at here (their changes of status are checked by record_updates): they raise revision,
--- which plain SQL does not know of.
+-- Plain SQL of people and programs: checked, and what it left open is filled in. The verbs write whole rows and are not
+-- looked at here (their changes of status are checked by record_updates): they raise revision, which plain SQL does not
+-- know of.
+create function jobstream.check_insert()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := jobstream.clock();
+begin
+    perform jobstream.act_as('');
+    new.revision := 1;
+    new.status := coalesce(new.status, 'pending');
+    if new.status not in ('waiting', 'pending', 'cancelled') then
+        perform jobstream.refuse('JS409', 'a new job is waiting, pending or cancelled, not ' || new.status);
+    elsif not jobstream.is_id(new.id) then
+        perform jobstream.refuse('JS400', 'ids are made by jobstream.new_id()');
+    elsif new.await_jobs is not null then
+        perform jobstream.refuse('JS400', 'a job that awaits others is made by jobstream.enqueue()');
+    end if;
+    perform jobstream.check_values(new);
+    new.attempt := 0;
+    new.failures := 0;
+    new.crashes := 0;
+    new.cancel_requested := false;
+    new.worker := null;
+    new.lease_until := null;
+    if new.status = 'cancelled' then
+        new.completed_at := coalesce(new.completed_at, v_now);
+        new.reason := coalesce(new.reason, 'requested');
+    elsif new.status = 'waiting' or new.concurrency_key is not null or new.scheduled_at > v_now then
+        new.status := 'waiting';
+        new.hold := 'settling';
+    end if;
+    return new;
+end
+$$;
+
+comment on function jobstream.check_insert() is
+'Trigger: a plain INSERT of a job is checked, and completed.';
+
+create trigger check_insert
+before insert on jobstream.jobs
+for each row
+when (new.revision = 0)
+execute function jobstream.check_insert();
+
 create function jobstream.check_update()
 returns trigger
 language plpgsql
@@ -1236,8 +1291,26 @@ begin
         is distinct from (old.id, old.owner, old.created_at, old.attempt, old.idempotency_key)
     then
         perform jobstream.refuse('JS400', 'id, owner, created_at, attempt and idempotency_key cannot be changed');
+    elsif new.await_jobs is distinct from old.await_jobs then
+        perform jobstream.refuse('JS400', 'what a job awaits cannot be changed');
     end if;
     perform jobstream.check_values(new);
+    -- What is no business of plain SQL stays as it is.
+    new.hold := old.hold;
+    new.look_at := old.look_at;
+    new.ended_attempt := old.ended_attempt;
+    new.ended_verb := old.ended_verb;
+    new.fingerprint := old.fingerprint;
+    new.error_count := old.error_count;
+    new.cancel_requested := new.cancel_requested and new.status = 'running';
+    if not new.cancel_requested then
+        new.cancel_requested_at := null;
+    elsif not old.cancel_requested then
+        new.cancel_requested_at := v_now;
+        perform jobstream.ring('jobstream_cancel', old.worker);
+    else
+        new.cancel_requested_at := old.cancel_requested_at;
+    end if;
     if (new.labels, new.kind, new.queue) is distinct from (old.labels, old.kind, old.queue) then
         perform jobstream.relabel_job(old, new);
     end if;
@@ -1271,13 +1344,15 @@ begin
         );
     end if;
     if old.status = 'running' then
+        if old.cancel_requested and new.status <> 'done' then
+            new.status := 'cancelled';
+            new.reason := 'requested';
+        end if;
         new.worker := null;
         new.lease_until := null;
         new.ended_attempt := old.attempt;
         new.ended_verb := 'update';
     end if;
-    new.cancel_requested := false;
-    new.cancel_requested_at := null;
     new.hold := null;
     if jobstream.is_terminal(new.status) then
         new.completed_at := v_now;
@@ -1290,6 +1365,7 @@ begin
         return new;
     end if;
     if jobstream.is_terminal(old.status) then
+        new.trigger := 'retry';
         new.failures := 0;
         new.crashes := 0;
         new.result := null;
@@ -1376,6 +1452,21 @@ $$;
 
 comment on function jobstream.may_ring(integer, integer) is
 'Whether this transaction rings: the setting jobstream.bell and the bell''s lock decide.';
+
+-- For what is rare: rings in any mode but off.
+create function jobstream.ring(p_channel text, p_payload text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if current_setting('jobstream.bell', true) is distinct from 'off' then
+        perform pg_notify(p_channel, p_payload);
+    end if;
+end
+$$;
+
+comment on function jobstream.ring(text, text) is 'Notifies, unless the bell is off.';
 
 create function jobstream.ring_events()
 returns trigger
@@ -2295,12 +2386,13 @@ begin
 
     inserted as (
         insert into jobstream.jobs as j (
-            id, queue, kind, priority, status, hold, reason, last_error, completed_at, max_attempts, scheduled_at,
+            revision, id, queue, kind, priority, status, hold, reason, last_error, completed_at, max_attempts, scheduled_at,
             deadline, created_at, owner, idempotency_key, fingerprint, concurrency_key, unique_key, unique_for,
             await_jobs, await_for, timeout_seconds, backoff, labels, args, trigger, triggered_by, parent_job,
             pipeline_id, pipeline_step, cron_expr, class, mode, scope, traceparent
         )
         select
+            1,
             (r.request).id,
             (r.request).queue,
             (r.request).kind,
@@ -2694,6 +2786,8 @@ begin
         perform jobstream.refuse('JS400', 'n must not be negative');
     elsif claim.lease is null or claim.lease < interval '1 s' or claim.lease > interval '1 day' then
         perform jobstream.refuse('JS400', 'lease must be 1 second to 1 day');
+    elsif char_length(claim.worker) not between 1 and 256 then
+        perform jobstream.refuse('JS400', 'worker must be a name of 1 to 256 characters');
     elsif claim.after is not null and not coalesce(jobstream.is_position(claim.after), false) then
         perform jobstream.refuse('JS400', 'after must be like {"default": [0, "01J..."]}');
     end if;
@@ -2805,8 +2899,8 @@ begin
     perform jobstream.act_as('work');
     if v_fault is not null then
         perform jobstream.refuse('JS400', 'result ' || v_fault, '{"field": "result"}');
-    elsif complete.cost_usd < 0 or complete.cost_usd = 'NaN' then
-        perform jobstream.refuse('JS400', 'cost_usd must not be negative', '{"field": "cost_usd"}');
+    elsif complete.cost_usd < 0 or complete.cost_usd > 1e18 then
+        perform jobstream.refuse('JS400', 'cost_usd must be a number from 0 to 1e18', '{"field": "cost_usd"}');
     end if;
     v_job := jobstream.lock_attempt(complete.id, complete.attempt, 'complete');
     if v_job.id is null then
@@ -3089,16 +3183,14 @@ declare
     v_elapsed numeric;
 begin
     perform jobstream.act_as('work');
-    if report_progress.current is null or report_progress.current < 0
-        or report_progress.current in ('NaN', 'Infinity')
-    then
-        perform jobstream.refuse('JS400', 'current must be a number from 0', '{"field": "current"}');
-    elsif report_progress.total < 0 or report_progress.total in ('NaN', 'Infinity') then
-        perform jobstream.refuse('JS400', 'total must be a number from 0', '{"field": "total"}');
+    if report_progress.current is null or not report_progress.current between 0 and 1e18 then
+        perform jobstream.refuse('JS400', 'current must be a number from 0 to 1e18', '{"field": "current"}');
+    elsif not report_progress.total between 0 and 1e18 then
+        perform jobstream.refuse('JS400', 'total must be a number from 0 to 1e18', '{"field": "total"}');
     elsif char_length(report_progress.step) > 1024 then
         perform jobstream.refuse('JS400', 'step must be at most 1024 characters', '{"field": "step"}');
-    elsif report_progress.cost_usd < 0 or report_progress.cost_usd = 'NaN' then
-        perform jobstream.refuse('JS400', 'cost_usd must not be negative', '{"field": "cost_usd"}');
+    elsif report_progress.cost_usd < 0 or report_progress.cost_usd > 1e18 then
+        perform jobstream.refuse('JS400', 'cost_usd must be a number from 0 to 1e18', '{"field": "cost_usd"}');
     end if;
     v_job := jobstream.lock_attempt(report_progress.id, report_progress.attempt, 'none');
     v_elapsed := extract(epoch from jobstream.clock() - v_job.started_at);
@@ -3116,9 +3208,9 @@ begin
             'step', report_progress.step,
             'eta_secs', case
                 when report_progress.total > 0 and report_progress.current > 0
-                then ceil(
+                then least(ceil(
                     v_elapsed * greatest(report_progress.total - report_progress.current, 0) / report_progress.current
-                )
+                ), 1e9)
             end
         )
     where j.id = report_progress.id;
@@ -3189,7 +3281,9 @@ begin
         perform jobstream.refuse(
             'JS400', 'type must be [a-z][a-z0-9_.-]{0,63} and none of the product''s own types', '{"field": "type"}'
         );
-    elsif pg_column_size(emit.data) > 10000 and octet_length(emit.data::text) > 65536 then
+    elsif pg_column_size(emit.data) > 10000 and octet_length(emit.data::text) > 65536
+        and jobstream.json_length(emit.data) > 65536
+    then
         perform jobstream.refuse('JS400', 'data must be at most 64 KiB', '{"field": "data"}');
     end if;
     perform jobstream.add_event(
@@ -3247,9 +3341,7 @@ begin
         update jobstream.jobs as j
         set revision = j.revision + 1, cancel_requested = true, cancel_requested_at = jobstream.clock()
         where j.id = v_job.id;
-        if coalesce(current_setting('jobstream.bell', true), '') <> 'off' then
-            perform pg_notify('jobstream_cancel', v_job.worker);
-        end if;
+        perform jobstream.ring('jobstream_cancel', v_job.worker);
     end if;
     return 'running';
 end
@@ -3487,6 +3579,29 @@ $$;
 comment on function jobstream.drop_event_day(text) is
 'Drops a partition of job_events; false: could not get its locks in time.';
 
+-- Deletes what is old in the net, where a day had no partition.
+create function jobstream.prune_event_net(p_before timestamptz)
+returns void
+language sql
+volatile
+set search_path = ''
+as $$
+    with gone as (
+        delete from jobstream.job_events_rest as e
+        where e.ctid = any (array(select r.ctid from jobstream.job_events_rest as r where r.at < p_before limit 10000))
+        returning e.xid, e.id
+    )
+
+    update jobstream.event_horizon as h
+    set
+        max_xid = (select g.xid from gone as g union all select h.max_xid order by xid desc limit 1),
+        max_id = (select greatest(max(g.id), h.max_id) from gone as g)
+    where exists (select from gone)
+$$;
+
+comment on function jobstream.prune_event_net(timestamptz) is
+'Deletes old events that lie in no day''s partition, a batch.';
+
 -- Makes missing days and drops old ones; answers whether all could be done.
 create function jobstream.keep_event_days()
 returns boolean
@@ -3503,6 +3618,7 @@ begin
     for v_day in 0..14 loop
         v_all := jobstream.create_event_day(v_today + v_day) and v_all;
     end loop;
+    perform jobstream.prune_event_net((v_today - coalesce(v_keep, 14))::timestamptz);
     for v_name in
         select c.relname
         from pg_catalog.pg_inherits as i
@@ -3636,7 +3752,7 @@ begin
         insert into jobstream.bulk_operations (action, filter, owner, matched, position, by)
         values (p_action, p_filter, p_owner, matched, jobstream.new_id(), jobstream.actor())
         returning id into bulk_id;
-        perform pg_notify('jobstream_events', '');
+        perform jobstream.ring('jobstream_events', '');
     end if;
     return next;
 end
@@ -3975,84 +4091,143 @@ $$;
 
 comment on function jobstream.lost_workers() is 'Workers whose advisory lock has been gone for 3 s.';
 
--- Answers when there is next work, null for none known; a time that is past means at once.
-create function jobstream.next_due()
+create function jobstream.is_overdue(p_now timestamptz)
+returns boolean
+language sql
+stable
+as $$
+    select exists (select from jobstream.jobs as j where j.hold = 'time' and j.scheduled_at <= p_now)
+        or exists (select from jobstream.jobs as j where j.status = 'running' and j.lease_until <= p_now)
+        or exists (
+            select from jobstream.jobs as j
+            where j.status = 'running' and j.cancel_requested and j.cancel_requested_at <= p_now - interval '10 s'
+        )
+        or exists (
+            select from jobstream.jobs as j
+            where j.deadline <= p_now and j.deadline is not null and j.status in ('waiting', 'pending', 'failed')
+        )
+        or jobstream.is_unsettled(p_now)
+$$;
+
+comment on function jobstream.is_overdue(timestamptz) is 'Whether something was due at that time and is there still.';
+
+-- Answers when there is next work, null for none known. What was due at p_now and is there still was locked by somebody
+-- or failed: a second later again.
+create function jobstream.next_due(p_now timestamptz)
 returns timestamptz
 language sql
 stable
 as $$
     select least(
-        (select j.scheduled_at from jobstream.jobs as j where j.hold = 'time' order by j.scheduled_at limit 1),
-        (select j.lease_until from jobstream.jobs as j where j.status = 'running' order by j.lease_until limit 1),
+        (
+            select j.scheduled_at
+            from jobstream.jobs as j
+            where j.hold = 'time' and j.scheduled_at > p_now
+            order by j.scheduled_at
+            limit 1
+        ),
+        (
+            select j.lease_until
+            from jobstream.jobs as j
+            where j.status = 'running' and j.lease_until > p_now
+            order by j.lease_until
+            limit 1
+        ),
         (
             select j.cancel_requested_at + interval '10 s'
             from jobstream.jobs as j
-            where j.status = 'running' and j.cancel_requested
+            where j.status = 'running' and j.cancel_requested and j.cancel_requested_at > p_now - interval '10 s'
             order by j.cancel_requested_at
             limit 1
         ),
         (
             select j.deadline
             from jobstream.jobs as j
-            where j.deadline is not null and j.status in ('waiting', 'pending', 'failed')
+            where j.deadline > p_now and j.deadline is not null and j.status in ('waiting', 'pending', 'failed')
             order by j.deadline
             limit 1
         ),
         (
-            select j.look_at from jobstream.jobs as j
-            where j.hold = 'settling' and j.look_at is not null
+            select j.look_at
+            from jobstream.jobs as j
+            where j.hold = 'settling' and j.look_at > p_now
             order by j.look_at
             limit 1
         ),
-        (select min(l.look_at) from jobstream.leftovers as l),
+        (select min(l.look_at) from jobstream.leftovers as l where l.look_at > p_now),
         (
-            select greatest(w.lock_lost_at + interval '3 s', jobstream.clock())
+            select greatest(w.lock_lost_at + interval '3 s', p_now)
             from jobstream.workers as w
             where w.lock_lost_at is not null
             order by w.lock_lost_at
             limit 1
-        )
+        ),
+        (select p_now + interval '1 s' where jobstream.is_overdue(p_now))
     )
 $$;
 
-comment on function jobstream.next_due() is 'When maintain() next has work by the clock.';
+comment on function jobstream.next_due(timestamptz) is 'When maintain() next has work by the clock.';
 
--- Terminal jobs past their queue's retention, and never before their key is 24 h old.
-create function jobstream.prunable_jobs(p_limit integer)
-returns text[]
-language sql
-volatile
+-- Deletes terminal jobs past their queue's retention, and never before their key is 24 h old. It walks through the ids
+-- with a stored position, a bounded way at a time, so that jobs that are kept for long are not walked past each time.
+-- True: there is more to delete at once.
+create function jobstream.prune_jobs()
+returns boolean
+language plpgsql
+set search_path = ''
 as $$
-    select array(
+declare
+    v_now timestamptz := jobstream.clock();
+    v_position text := (select s.value from jobstream.settings as s where s.name = 'pruned_to');
+    v_newest text := jobstream.id_time(v_now - make_interval(days => least(
+        7, (select min(q.retention_days) from jobstream.queues as q)
+    )));
+    v_looked text[];
+    v_ids text[];
+    v_pipelines text[];
+begin
+    v_looked := array(
         select j.id
-        from (
-            select q.name, q.retention_days from jobstream.queues as q
-            union all
-            select null, 7
-        ) as keep
-        cross join lateral (
-            select t.id
-            from jobstream.jobs as t
-            where t.status in ('done', 'dlq', 'cancelled')
-                and t.id < jobstream.id_time(
-                    jobstream.clock() - greatest(pg_catalog.make_interval(days => keep.retention_days), interval '24 h')
-                )
-                and t.completed_at < jobstream.clock() - pg_catalog.make_interval(days => keep.retention_days)
-                and case
-                    when keep.name is null
-                    then not exists (select from jobstream.queues as o where o.name = t.queue)
-                    else t.queue = keep.name
-                end
-            order by t.id
-            limit p_limit
-            for update skip locked
-        ) as j
-        limit p_limit
-    )
+        from jobstream.jobs as j
+        where j.id > v_position and j.id < v_newest
+        order by j.id
+        limit 20000
+    );
+    v_ids := array(
+        select j.id
+        from jobstream.jobs as j
+        left join jobstream.queues as q on j.queue = q.name
+        where j.id between v_looked[1] and v_looked[cardinality(v_looked)]
+            and j.status in ('done', 'dlq', 'cancelled')
+            and j.completed_at < v_now - make_interval(days => coalesce(q.retention_days, 7))
+            and (j.idempotency_key is null or j.created_at < v_now - interval '24 h')
+        order by j.id
+        limit 5000
+        for update of j skip locked
+    );
+    v_pipelines := array(
+        select distinct j.pipeline_id
+        from jobstream.jobs as j
+        where j.id = any (v_ids) and j.pipeline_id is not null
+    );
+    perform jobstream.do_duty_safely('prune', v_ids);
+    delete from jobstream.pipelines as p
+    where p.id = any (v_pipelines)
+        and not exists (select from jobstream.jobs as j where j.pipeline_id = p.id);
+
+    update jobstream.settings as s
+    set value = case
+        when cardinality(v_ids) = 5000 then v_ids[5000]
+        when cardinality(v_looked) = 20000 then v_looked[20000]
+        else ''
+    end
+    where s.name = 'pruned_to';
+    return cardinality(v_ids) = 5000 or (cardinality(v_ids) > 0 and cardinality(v_looked) = 20000);
+end
 $$;
 
-comment on function jobstream.prunable_jobs(integer) is
-'Ids of terminal jobs past their retention, locked.';
+comment on function jobstream.prune_jobs() is
+'Deletes ended jobs past their retention, a batch; true: there is more at once.';
 
 -- The housekeeping that need not happen every second: at most once a minute over all callers.
 create function jobstream.keep_house()
@@ -4063,7 +4238,7 @@ as $$
 declare
     v_now timestamptz := jobstream.clock();
     v_kept_days integer;
-    v_pruned text[];
+    v_is_more boolean;
 begin
     perform from jobstream.settings as s
     where s.name = 'house_kept_at'
@@ -4073,20 +4248,20 @@ begin
         return false;
     end if;
     update jobstream.settings as s set value = extract(epoch from v_now)::text where s.name = 'house_kept_at';
-    v_pruned := jobstream.prunable_jobs(5000);
-    perform jobstream.do_duty_safely('prune', v_pruned);
+    v_is_more := jobstream.prune_jobs();
     select s.value::integer into v_kept_days from jobstream.settings as s where s.name = 'event_retention_days';
     delete from jobstream.stream_snapshots as s where s.created_at < v_now - make_interval(days => v_kept_days + 1);
     delete from jobstream.workers as w where w.seen_at < v_now - interval '1 day';
     delete from jobstream.schedule_runs as r where r.due_at < v_now - interval '30 days';
     delete from jobstream.tokens as t where t.expires_at < v_now - interval '30 days';
-    if cardinality(v_pruned) >= 5000 then
+    delete from jobstream.bulk_operations as b where b.completed_at < v_now - interval '30 days';
+    if v_is_more then
         update jobstream.settings as s set value = '0' where s.name = 'house_kept_at';
     end if;
     if not jobstream.keep_event_days() then
         raise notice 'jobstream: partitions of job_events wait for a lock; tried again next time';
     end if;
-    return cardinality(v_pruned) >= 5000;
+    return v_is_more;
 end
 $$;
 
@@ -4159,7 +4334,7 @@ begin
     v_is_more := jobstream.settle_jobs(v_batch) = v_batch or v_is_more;
     v_is_more := jobstream.keep_house() or v_is_more;
     perform jobstream.act_as('');
-    return case when v_is_more then v_now else jobstream.next_due() end;
+    return case when v_is_more then v_now else jobstream.next_due(v_now) end;
 end
 $$;
 
@@ -4188,9 +4363,10 @@ declare
         'name ' || jobstream.name_fault(set_queue.name),
         case when set_queue.key_limit < 1 then 'key_limit must be at least 1' end,
         case when set_queue.retention_days < 0 then 'retention_days must not be negative' end,
-        case when set_queue.rate_count = 0 or set_queue.rate_seconds = 0 then 'a rate must be at least 1' end,
+        case when set_queue.rate_count = 0 or set_queue.rate_seconds < 1 then 'a rate must be at least 1' end,
         case
-            when (set_queue.rate_count is null) <> (set_queue.rate_seconds is null) and not set_queue.rate_count < 0
+            when (set_queue.rate_count is null) <> (set_queue.rate_seconds is null)
+                and coalesce(set_queue.rate_count, 0) >= 0
             then 'rate_count and rate_seconds go together'
         end
     );
@@ -4226,10 +4402,8 @@ begin
         from jobstream.jobs as j
         where j.queue = set_queue.name and j.concurrency_key is not null and j.status in ('pending', 'running');
     end if;
-    if coalesce(current_setting('jobstream.bell', true), '') <> 'off' then
-        perform pg_notify('jobstream_ready', set_queue.name);
-        perform pg_notify('jobstream_events', '');
-    end if;
+    perform jobstream.ring('jobstream_ready', set_queue.name);
+    perform jobstream.ring('jobstream_events', '');
 end
 $$;
 
@@ -4312,6 +4486,29 @@ $$;
 
 comment on function jobstream.unknown_step(jsonb) is 'A key in after that no step bears; null: none.';
 
+-- A request in the form of HTTP, {spec, scheduling, retry}, as one in enqueue's names; any other stays as it is.
+create function jobstream.flat_request(p_request jsonb)
+returns jsonb
+language sql
+immutable
+as $$
+    select case
+        when pg_catalog.jsonb_typeof(p_request) <> 'object' then p_request
+        else f.flat - '{unique,delay_seconds}'::text[]
+            || case when f.flat ? 'unique' then pg_catalog.jsonb_build_object('unique_for', f.flat -> 'unique') else '{}' end
+            || case when f.flat ? 'delay_seconds' then pg_catalog.jsonb_build_object('delay', f.flat -> 'delay_seconds') else '{}' end
+    end
+    from (
+        select (p_request - '{spec,scheduling,retry}'::text[])
+            || case when pg_catalog.jsonb_typeof(p_request -> 'spec') = 'object' then p_request -> 'spec' else '{}' end
+            || case when pg_catalog.jsonb_typeof(p_request -> 'scheduling') = 'object' then p_request -> 'scheduling' else '{}' end
+            || case when pg_catalog.jsonb_typeof(p_request -> 'retry') = 'object' then p_request -> 'retry' else '{}' end as flat
+    ) as f
+$$;
+
+comment on function jobstream.flat_request(jsonb) is
+'A request in the form of HTTP in the names of enqueue''s parameters.';
+
 create function jobstream.create_pipeline(
     name text,
     steps jsonb,
@@ -4327,10 +4524,11 @@ set lock_timeout = '2s'
 as $$
 declare
     v_fault text := jobstream.steps_fault(create_pipeline.steps);
+    v_steps jsonb;
     v_unknown text;
     v_print bytea;
     v_pipeline jobstream.pipelines;
-    v_left jsonb := create_pipeline.steps;
+    v_left jsonb;
     v_layer jsonb;
     v_new jobstream.new_job[];
     v_jobs jsonb := '{}';
@@ -4349,7 +4547,12 @@ begin
     if v_unknown is not null then
         perform jobstream.refuse('JS400', 'after names no step: ' || v_unknown, '{"field": "steps"}');
     end if;
-    v_print := sha256(convert_to(jsonb_build_array(create_pipeline.name, create_pipeline.steps)::text, 'UTF8'));
+    v_steps := (
+        select jsonb_agg(jobstream.flat_request(e.step) order by e.place)
+        from jsonb_array_elements(create_pipeline.steps) with ordinality as e (step, place)
+    );
+    v_left := v_steps;
+    v_print := sha256(convert_to(jsonb_build_array(create_pipeline.name, v_steps)::text, 'UTF8'));
 
     begin
         insert into jobstream.pipelines as p (name, owner, total_steps, idempotency_key, fingerprint, triggered_by)
@@ -4429,7 +4632,7 @@ end
 $$;
 
 comment on function jobstream.create_pipeline(text, jsonb, text, text, text) is
-'Creates jobs that depend on each other: steps are objects as for enqueue_many with key, after: [key]. Answers {id, jobs: {key: id}}.';
+'Creates jobs that depend on each other: steps are objects with key, after: [key] and what enqueue_many takes, flat or as {spec, scheduling, retry}. Answers {id, jobs: {key: id}}.';
 
 create function jobstream.pipeline_jobs(p_id text)
 returns jsonb
@@ -4619,6 +4822,7 @@ security definer
 set search_path = ''
 as $$
 declare
+    v_spec jsonb := coalesce(jobstream.flat_request(put_schedule.spec), '{}');
     v_fault text := coalesce(
         'name ' || jobstream.name_fault(put_schedule.name),
         case
@@ -4629,6 +4833,7 @@ declare
             when not exists (select from pg_catalog.pg_timezone_names as z where z.name = put_schedule.timezone)
             then 'timezone must be the IANA name of a time zone'
         end,
+        case when jsonb_typeof(put_schedule.spec) <> 'object' then 'spec must be an object' end,
         case
             when put_schedule.catch_up is null or put_schedule.catch_up not in ('skip', 'last', 'all')
             then 'catch_up must be skip, last or all'
@@ -4639,12 +4844,15 @@ begin
     if v_fault is not null then
         perform jobstream.refuse('JS400', v_fault, jsonb_build_object('field', split_part(v_fault, ' ', 1)));
     end if;
+    if v_spec ? 'idempotency_key' or v_spec ? 'await_jobs' then
+        perform jobstream.refuse('JS400', 'a schedule''s jobs bear no key and await no jobs', '{"field": "spec"}');
+    end if;
     perform jobstream.check_new_jobs(jobstream.read_new_jobs(jsonb_build_array(
-        coalesce(put_schedule.spec, '{}') || jsonb_build_object('owner', put_schedule.owner)
+        v_spec || jsonb_build_object('owner', coalesce(put_schedule.owner, ''))
     )));
     insert into jobstream.schedules as s (name, cron, timezone, spec, catch_up, paused, owner)
     values (
-        put_schedule.name, put_schedule.cron, put_schedule.timezone, put_schedule.spec, put_schedule.catch_up,
+        put_schedule.name, put_schedule.cron, put_schedule.timezone, v_spec, put_schedule.catch_up,
         coalesce(put_schedule.paused, false), coalesce(put_schedule.owner, '')
     )
     on conflict on constraint schedules_pkey do update
@@ -4660,7 +4868,7 @@ begin
         end,
         last_error = null,
         updated_at = jobstream.clock();
-    perform pg_notify('jobstream_events', '');
+    perform jobstream.ring('jobstream_events', '');
 end
 $$;
 
@@ -4916,14 +5124,14 @@ as $$
 begin
     update jobstream.tokens as t
     set revoked_at = coalesce(t.revoked_at, jobstream.clock())
-    where t.id = revoke_token.id;
+    where t.id = case when revoke_token.id like 'jst\_%' then substr(revoke_token.id, 5, 26) else revoke_token.id end;
     if not found then
         perform jobstream.refuse('JS404', 'no such token: ' || coalesce(revoke_token.id, 'null'));
     end if;
 end
 $$;
 
-comment on function jobstream.revoke_token(text) is 'From now on the token counts no more. JS404.';
+comment on function jobstream.revoke_token(text) is 'From now on the token counts no more; its id or the whole token will do. JS404.';
 
 create function jobstream.authenticate(token text)
 returns table (id text, principal text, scopes text[], queues text[], expires_at timestamptz)

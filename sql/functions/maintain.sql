@@ -187,84 +187,143 @@ $$;
 
 comment on function jobstream.lost_workers() is 'Workers whose advisory lock has been gone for 3 s.';
 
--- Answers when there is next work, null for none known; a time that is past means at once.
-create function jobstream.next_due()
+create function jobstream.is_overdue(p_now timestamptz)
+returns boolean
+language sql
+stable
+as $$
+    select exists (select from jobstream.jobs as j where j.hold = 'time' and j.scheduled_at <= p_now)
+        or exists (select from jobstream.jobs as j where j.status = 'running' and j.lease_until <= p_now)
+        or exists (
+            select from jobstream.jobs as j
+            where j.status = 'running' and j.cancel_requested and j.cancel_requested_at <= p_now - interval '10 s'
+        )
+        or exists (
+            select from jobstream.jobs as j
+            where j.deadline <= p_now and j.deadline is not null and j.status in ('waiting', 'pending', 'failed')
+        )
+        or jobstream.is_unsettled(p_now)
+$$;
+
+comment on function jobstream.is_overdue(timestamptz) is 'Whether something was due at that time and is there still.';
+
+-- Answers when there is next work, null for none known. What was due at p_now and is there still was locked by somebody
+-- or failed: a second later again.
+create function jobstream.next_due(p_now timestamptz)
 returns timestamptz
 language sql
 stable
 as $$
     select least(
-        (select j.scheduled_at from jobstream.jobs as j where j.hold = 'time' order by j.scheduled_at limit 1),
-        (select j.lease_until from jobstream.jobs as j where j.status = 'running' order by j.lease_until limit 1),
+        (
+            select j.scheduled_at
+            from jobstream.jobs as j
+            where j.hold = 'time' and j.scheduled_at > p_now
+            order by j.scheduled_at
+            limit 1
+        ),
+        (
+            select j.lease_until
+            from jobstream.jobs as j
+            where j.status = 'running' and j.lease_until > p_now
+            order by j.lease_until
+            limit 1
+        ),
         (
             select j.cancel_requested_at + interval '10 s'
             from jobstream.jobs as j
-            where j.status = 'running' and j.cancel_requested
+            where j.status = 'running' and j.cancel_requested and j.cancel_requested_at > p_now - interval '10 s'
             order by j.cancel_requested_at
             limit 1
         ),
         (
             select j.deadline
             from jobstream.jobs as j
-            where j.deadline is not null and j.status in ('waiting', 'pending', 'failed')
+            where j.deadline > p_now and j.deadline is not null and j.status in ('waiting', 'pending', 'failed')
             order by j.deadline
             limit 1
         ),
         (
-            select j.look_at from jobstream.jobs as j
-            where j.hold = 'settling' and j.look_at is not null
+            select j.look_at
+            from jobstream.jobs as j
+            where j.hold = 'settling' and j.look_at > p_now
             order by j.look_at
             limit 1
         ),
-        (select min(l.look_at) from jobstream.leftovers as l),
+        (select min(l.look_at) from jobstream.leftovers as l where l.look_at > p_now),
         (
-            select greatest(w.lock_lost_at + interval '3 s', jobstream.clock())
+            select greatest(w.lock_lost_at + interval '3 s', p_now)
             from jobstream.workers as w
             where w.lock_lost_at is not null
             order by w.lock_lost_at
             limit 1
-        )
+        ),
+        (select p_now + interval '1 s' where jobstream.is_overdue(p_now))
     )
 $$;
 
-comment on function jobstream.next_due() is 'When maintain() next has work by the clock.';
+comment on function jobstream.next_due(timestamptz) is 'When maintain() next has work by the clock.';
 
--- Terminal jobs past their queue's retention, and never before their key is 24 h old.
-create function jobstream.prunable_jobs(p_limit integer)
-returns text[]
-language sql
-volatile
+-- Deletes terminal jobs past their queue's retention, and never before their key is 24 h old. It walks through the ids
+-- with a stored position, a bounded way at a time, so that jobs that are kept for long are not walked past each time.
+-- True: there is more to delete at once.
+create function jobstream.prune_jobs()
+returns boolean
+language plpgsql
+set search_path = ''
 as $$
-    select array(
+declare
+    v_now timestamptz := jobstream.clock();
+    v_position text := (select s.value from jobstream.settings as s where s.name = 'pruned_to');
+    v_newest text := jobstream.id_time(v_now - make_interval(days => least(
+        7, (select min(q.retention_days) from jobstream.queues as q)
+    )));
+    v_looked text[];
+    v_ids text[];
+    v_pipelines text[];
+begin
+    v_looked := array(
         select j.id
-        from (
-            select q.name, q.retention_days from jobstream.queues as q
-            union all
-            select null, 7
-        ) as keep
-        cross join lateral (
-            select t.id
-            from jobstream.jobs as t
-            where t.status in ('done', 'dlq', 'cancelled')
-                and t.id < jobstream.id_time(
-                    jobstream.clock() - greatest(pg_catalog.make_interval(days => keep.retention_days), interval '24 h')
-                )
-                and t.completed_at < jobstream.clock() - pg_catalog.make_interval(days => keep.retention_days)
-                and case
-                    when keep.name is null
-                    then not exists (select from jobstream.queues as o where o.name = t.queue)
-                    else t.queue = keep.name
-                end
-            order by t.id
-            limit p_limit
-            for update skip locked
-        ) as j
-        limit p_limit
-    )
+        from jobstream.jobs as j
+        where j.id > v_position and j.id < v_newest
+        order by j.id
+        limit 20000
+    );
+    v_ids := array(
+        select j.id
+        from jobstream.jobs as j
+        left join jobstream.queues as q on j.queue = q.name
+        where j.id between v_looked[1] and v_looked[cardinality(v_looked)]
+            and j.status in ('done', 'dlq', 'cancelled')
+            and j.completed_at < v_now - make_interval(days => coalesce(q.retention_days, 7))
+            and (j.idempotency_key is null or j.created_at < v_now - interval '24 h')
+        order by j.id
+        limit 5000
+        for update of j skip locked
+    );
+    v_pipelines := array(
+        select distinct j.pipeline_id
+        from jobstream.jobs as j
+        where j.id = any (v_ids) and j.pipeline_id is not null
+    );
+    perform jobstream.do_duty_safely('prune', v_ids);
+    delete from jobstream.pipelines as p
+    where p.id = any (v_pipelines)
+        and not exists (select from jobstream.jobs as j where j.pipeline_id = p.id);
+
+    update jobstream.settings as s
+    set value = case
+        when cardinality(v_ids) = 5000 then v_ids[5000]
+        when cardinality(v_looked) = 20000 then v_looked[20000]
+        else ''
+    end
+    where s.name = 'pruned_to';
+    return cardinality(v_ids) = 5000 or (cardinality(v_ids) > 0 and cardinality(v_looked) = 20000);
+end
 $$;
 
-comment on function jobstream.prunable_jobs(integer) is
-'Ids of terminal jobs past their retention, locked.';
+comment on function jobstream.prune_jobs() is
+'Deletes ended jobs past their retention, a batch; true: there is more at once.';
 
 -- The housekeeping that need not happen every second: at most once a minute over all callers.
 create function jobstream.keep_house()
@@ -275,7 +334,7 @@ as $$
 declare
     v_now timestamptz := jobstream.clock();
     v_kept_days integer;
-    v_pruned text[];
+    v_is_more boolean;
 begin
     perform from jobstream.settings as s
     where s.name = 'house_kept_at'
@@ -285,20 +344,20 @@ begin
         return false;
     end if;
     update jobstream.settings as s set value = extract(epoch from v_now)::text where s.name = 'house_kept_at';
-    v_pruned := jobstream.prunable_jobs(5000);
-    perform jobstream.do_duty_safely('prune', v_pruned);
+    v_is_more := jobstream.prune_jobs();
     select s.value::integer into v_kept_days from jobstream.settings as s where s.name = 'event_retention_days';
     delete from jobstream.stream_snapshots as s where s.created_at < v_now - make_interval(days => v_kept_days + 1);
     delete from jobstream.workers as w where w.seen_at < v_now - interval '1 day';
     delete from jobstream.schedule_runs as r where r.due_at < v_now - interval '30 days';
     delete from jobstream.tokens as t where t.expires_at < v_now - interval '30 days';
-    if cardinality(v_pruned) >= 5000 then
+    delete from jobstream.bulk_operations as b where b.completed_at < v_now - interval '30 days';
+    if v_is_more then
         update jobstream.settings as s set value = '0' where s.name = 'house_kept_at';
     end if;
     if not jobstream.keep_event_days() then
         raise notice 'jobstream: partitions of job_events wait for a lock; tried again next time';
     end if;
-    return cardinality(v_pruned) >= 5000;
+    return v_is_more;
 end
 $$;
 
@@ -371,7 +430,7 @@ begin
     v_is_more := jobstream.settle_jobs(v_batch) = v_batch or v_is_more;
     v_is_more := jobstream.keep_house() or v_is_more;
     perform jobstream.act_as('');
-    return case when v_is_more then v_now else jobstream.next_due() end;
+    return case when v_is_more then v_now else jobstream.next_due(v_now) end;
 end
 $$;
 

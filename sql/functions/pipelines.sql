@@ -51,6 +51,29 @@ $$;
 
 comment on function jobstream.unknown_step(jsonb) is 'A key in after that no step bears; null: none.';
 
+-- A request in the form of HTTP, {spec, scheduling, retry}, as one in enqueue's names; any other stays as it is.
+create function jobstream.flat_request(p_request jsonb)
+returns jsonb
+language sql
+immutable
+as $$
+    select case
+        when pg_catalog.jsonb_typeof(p_request) <> 'object' then p_request
+        else f.flat - '{unique,delay_seconds}'::text[]
+            || case when f.flat ? 'unique' then pg_catalog.jsonb_build_object('unique_for', f.flat -> 'unique') else '{}' end
+            || case when f.flat ? 'delay_seconds' then pg_catalog.jsonb_build_object('delay', f.flat -> 'delay_seconds') else '{}' end
+    end
+    from (
+        select (p_request - '{spec,scheduling,retry}'::text[])
+            || case when pg_catalog.jsonb_typeof(p_request -> 'spec') = 'object' then p_request -> 'spec' else '{}' end
+            || case when pg_catalog.jsonb_typeof(p_request -> 'scheduling') = 'object' then p_request -> 'scheduling' else '{}' end
+            || case when pg_catalog.jsonb_typeof(p_request -> 'retry') = 'object' then p_request -> 'retry' else '{}' end as flat
+    ) as f
+$$;
+
+comment on function jobstream.flat_request(jsonb) is
+'A request in the form of HTTP in the names of enqueue''s parameters.';
+
 create function jobstream.create_pipeline(
     name text,
     steps jsonb,
@@ -66,10 +89,11 @@ set lock_timeout = '2s'
 as $$
 declare
     v_fault text := jobstream.steps_fault(create_pipeline.steps);
+    v_steps jsonb;
     v_unknown text;
     v_print bytea;
     v_pipeline jobstream.pipelines;
-    v_left jsonb := create_pipeline.steps;
+    v_left jsonb;
     v_layer jsonb;
     v_new jobstream.new_job[];
     v_jobs jsonb := '{}';
@@ -88,7 +112,12 @@ begin
     if v_unknown is not null then
         perform jobstream.refuse('JS400', 'after names no step: ' || v_unknown, '{"field": "steps"}');
     end if;
-    v_print := sha256(convert_to(jsonb_build_array(create_pipeline.name, create_pipeline.steps)::text, 'UTF8'));
+    v_steps := (
+        select jsonb_agg(jobstream.flat_request(e.step) order by e.place)
+        from jsonb_array_elements(create_pipeline.steps) with ordinality as e (step, place)
+    );
+    v_left := v_steps;
+    v_print := sha256(convert_to(jsonb_build_array(create_pipeline.name, v_steps)::text, 'UTF8'));
 
     begin
         insert into jobstream.pipelines as p (name, owner, total_steps, idempotency_key, fingerprint, triggered_by)
@@ -168,7 +197,7 @@ end
 $$;
 
 comment on function jobstream.create_pipeline(text, jsonb, text, text, text) is
-'Creates jobs that depend on each other: steps are objects as for enqueue_many with key, after: [key]. Answers {id, jobs: {key: id}}.';
+'Creates jobs that depend on each other: steps are objects with key, after: [key] and what enqueue_many takes, flat or as {spec, scheduling, retry}. Answers {id, jobs: {key: id}}.';
 
 create function jobstream.pipeline_jobs(p_id text)
 returns jsonb

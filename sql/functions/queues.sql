@@ -19,9 +19,10 @@ declare
         'name ' || jobstream.name_fault(set_queue.name),
         case when set_queue.key_limit < 1 then 'key_limit must be at least 1' end,
         case when set_queue.retention_days < 0 then 'retention_days must not be negative' end,
-        case when set_queue.rate_count = 0 or set_queue.rate_seconds = 0 then 'a rate must be at least 1' end,
+        case when set_queue.rate_count = 0 or set_queue.rate_seconds < 1 then 'a rate must be at least 1' end,
         case
-            when (set_queue.rate_count is null) <> (set_queue.rate_seconds is null) and not set_queue.rate_count < 0
+            when (set_queue.rate_count is null) <> (set_queue.rate_seconds is null)
+                and coalesce(set_queue.rate_count, 0) >= 0
             then 'rate_count and rate_seconds go together'
         end
     );

@@ -16,6 +16,7 @@ security definer
 set search_path = ''
 as $$
 declare
+    v_spec jsonb := coalesce(jobstream.flat_request(put_schedule.spec), '{}');
     v_fault text := coalesce(
         'name ' || jobstream.name_fault(put_schedule.name),
         case
@@ -26,6 +27,7 @@ declare
             when not exists (select from pg_catalog.pg_timezone_names as z where z.name = put_schedule.timezone)
             then 'timezone must be the IANA name of a time zone'
         end,
+        case when jsonb_typeof(put_schedule.spec) <> 'object' then 'spec must be an object' end,
         case
             when put_schedule.catch_up is null or put_schedule.catch_up not in ('skip', 'last', 'all')
             then 'catch_up must be skip, last or all'
@@ -36,12 +38,15 @@ begin
     if v_fault is not null then
         perform jobstream.refuse('JS400', v_fault, jsonb_build_object('field', split_part(v_fault, ' ', 1)));
     end if;
+    if v_spec ? 'idempotency_key' or v_spec ? 'await_jobs' then
+        perform jobstream.refuse('JS400', 'a schedule''s jobs bear no key and await no jobs', '{"field": "spec"}');
+    end if;
     perform jobstream.check_new_jobs(jobstream.read_new_jobs(jsonb_build_array(
-        coalesce(put_schedule.spec, '{}') || jsonb_build_object('owner', put_schedule.owner)
+        v_spec || jsonb_build_object('owner', coalesce(put_schedule.owner, ''))
     )));
     insert into jobstream.schedules as s (name, cron, timezone, spec, catch_up, paused, owner)
     values (
-        put_schedule.name, put_schedule.cron, put_schedule.timezone, put_schedule.spec, put_schedule.catch_up,
+        put_schedule.name, put_schedule.cron, put_schedule.timezone, v_spec, put_schedule.catch_up,
         coalesce(put_schedule.paused, false), coalesce(put_schedule.owner, '')
     )
     on conflict on constraint schedules_pkey do update

@@ -12,4 +12,5 @@ insert into jobstream.settings (name, value)
 values
     ('event_retention_days', '14'),
     ('house_kept_at', '0'),
+    ('pruned_to', ''),
     ('epoch', pg_catalog.substr(pg_catalog.replace(pg_catalog.gen_random_uuid()::text, '-', ''), 1, 8));
