@@ -1,26 +1,26 @@
 """The fixtures catch what they promise to catch."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+SETTINGS = f"[tool.pytest.ini_options]\nasyncio_mode = 'auto'\npythonpath = ['{ROOT}']\n"
 
-LEAVES_A_CONNECTION = """
-import asyncpg
-
-async def test_it(database_url):
-    test_it.left = await asyncpg.connect(database_url)
-"""
-LEAVES_A_TASK = """
+TESTS = """
 import asyncio
 
-async def test_it():
-    test_it.left = asyncio.create_task(asyncio.sleep(60))
-"""
-CHANGES_THINGS = """
+import asyncpg
 import psycopg
+
+
+async def test_that_leaves_a_connection(database_url):
+    test_that_leaves_a_connection.left = await asyncpg.connect(database_url)
+
+
+async def test_that_leaves_a_task():
+    test_that_leaves_a_task.left = asyncio.create_task(asyncio.sleep(60))
+
 
 def test_first(database_url):
     with psycopg.connect(database_url) as connection:
@@ -45,30 +45,15 @@ def test_third(database_url):
 """
 
 
-Outcomes = Callable[[str], dict[str, int]]
-
-
-@pytest.fixture
-def outcomes(pytester: pytest.Pytester) -> Outcomes:
-    """Run one test file with our fixtures and count how its tests ended."""
+def test_what_a_test_leaves_behind_fails_it_and_reaches_no_other(pytester: pytest.Pytester) -> None:
     pytester.makeconftest("from tests.conftest import *\n")
-    settings = f"asyncio_mode = 'auto'\npythonpath = ['{ROOT}']\n"
-    pytester.makepyprojecttoml(f"[tool.pytest.ini_options]\n{settings}")
-
-    def run(source: str) -> dict[str, int]:
-        pytester.makepyfile(source)
-        return pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider").parseoutcomes()
-
-    return run
-
-
-def test_connection_left_open_fails_its_test(outcomes: Outcomes) -> None:
-    assert outcomes(LEAVES_A_CONNECTION) == {"passed": 1, "errors": 1}
-
-
-def test_task_left_running_fails_its_test(outcomes: Outcomes) -> None:
-    assert outcomes(LEAVES_A_TASK) == {"passed": 1, "errors": 1}
-
-
-def test_each_test_finds_the_database_as_it_was_made(outcomes: Outcomes) -> None:
-    assert outcomes(CHANGES_THINGS) == {"passed": 3}
+    pytester.makepyprojecttoml(SETTINGS)
+    pytester.makepyfile(TESTS)
+    ended = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
+    assert ended.parseoutcomes() == {"passed": 5, "errors": 2}
+    ended.stdout.fnmatch_lines_random(
+        [
+            "*connections that the test left open*",
+            "*tasks that the test left running*",
+        ]
+    )
