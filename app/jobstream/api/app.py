@@ -14,12 +14,14 @@ from jobstream.api.dependencies import COMMON
 from jobstream.api.documents import openapi
 from jobstream.api.parameters import refuse_unknown
 from jobstream.api.problems import HANDLERS
+from jobstream.api.routes.bulk import BulkController
 from jobstream.api.routes.events import EventsController
 from jobstream.api.routes.health import HealthController
 from jobstream.api.routes.insight import InsightController
 from jobstream.api.routes.jobs import JobsController
 from jobstream.api.routes.leases import LeasesController, VerbsController
 from jobstream.api.routes.page import PageController
+from jobstream.api.routes.pipelines import PipelinesController
 from jobstream.api.routes.queues import QueuesController, WorkersController
 from jobstream.api.routes.session import SessionController
 from jobstream.api.routes.summary import SummaryController
@@ -53,11 +55,13 @@ def _application(settings: Settings, **options: Any) -> Litestar:
     api = Router(
         PREFIX,
         route_handlers=[
+            BulkController,
             JobsController,
             EventsController,
             InsightController,
             LeasesController,
             VerbsController,
+            PipelinesController,
             QueuesController,
             SessionController,
             SummaryController,
