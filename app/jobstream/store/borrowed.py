@@ -9,8 +9,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-import sqlalchemy as sa
-
 from jobstream.domain.job import Enqueued, NewJob, Status
 from jobstream.store.pool import is_connection
 from jobstream.store.requests import encode_jobs, point_at_fault
@@ -72,16 +70,17 @@ async def _on_blocking_psycopg(connection: Any, jobs: str) -> Rows:
 
 
 async def _on_sqlalchemy(connection: Any, jobs: str) -> Rows:
-    rows: Rows = (await connection.execute(_TEXT, {"jobs": jobs})).all()
+    query = sys.modules["sqlalchemy"].text(_QUERY.format(":jobs"))
+    rows: Rows = (await connection.execute(query, {"jobs": jobs})).all()
     return rows
 
 
 async def _on_blocking_sqlalchemy(connection: Any, jobs: str) -> Rows:
-    rows: Rows = connection.execute(_TEXT, {"jobs": jobs}).all()
+    query = sys.modules["sqlalchemy"].text(_QUERY.format(":jobs"))
+    rows: Rows = connection.execute(query, {"jobs": jobs}).all()
     return rows
 
 
-_TEXT: Final = sa.text(_QUERY.format(":jobs"))
 _KNOWN: Final[tuple[tuple[str, str, Run], ...]] = (
     ("psycopg", "AsyncConnection", _on_psycopg),
     ("psycopg", "Connection", _on_blocking_psycopg),

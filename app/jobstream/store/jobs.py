@@ -31,13 +31,13 @@ from jobstream.store.list_cursors import next_cursor, read_cursor
 from jobstream.store.pool import Connection, Database
 from jobstream.store.requests import encode_jobs, point_at_fault
 from jobstream.store.rows import JOB_COLUMNS, job_from_row, raw_job_from_row, read_json
-from jobstream.store.snapshots import token_of
+from jobstream.store.snapshots import IS_FLUSHED, token_of
 
 _GET: Final = f"""
 with seen as materialized (
-    select jobstream.stream_epoch() as epoch, pg_current_snapshot()::text as snapshot
+    select jobstream.stream_epoch() as epoch, pg_current_snapshot()::text as snapshot, {IS_FLUSHED} as flushed
 )
-select seen.epoch, seen.snapshot, j.revision, {JOB_COLUMNS}
+select seen.*, j.revision, {JOB_COLUMNS}
 from seen
 cross join jobstream.jobs as j
 where j.id = $1::text and ($2::text is null or j.owner = $2::text)
@@ -126,7 +126,7 @@ class JobStore:
     ) -> Seen[Job]:
         """The job, its revision, and the event cursor of the very snapshot in which it was read."""
         row = await self._row(id, owner, connection)
-        token = await token_of(self._db, row["epoch"], row["snapshot"])
+        token = await token_of(self._db, row["epoch"], row["snapshot"], flushed=row["flushed"])
         return Seen(value=self._job(row), event_cursor=token, revision=row["revision"])
 
     async def list(
@@ -160,7 +160,9 @@ class JobStore:
         return Page(
             items=[self._job(row) for row in found[:limit]],
             next_cursor=next_cursor(last, filter, owner) if last is not None else None,
-            event_cursor=await token_of(self._db, first["epoch"], first["snapshot"]),
+            event_cursor=await token_of(
+                self._db, first["epoch"], first["snapshot"], flushed=first["flushed"]
+            ),
         )
 
     async def ends(self, ids: Sequence[str]) -> dict[str, End | None]:

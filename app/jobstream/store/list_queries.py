@@ -17,6 +17,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from jobstream.domain.job import Status
 from jobstream.store.rows import JOB_EXPRESSIONS
+from jobstream.store.snapshots import IS_FLUSHED
 
 EXAMINED_ROWS: Final = 20_000
 """The most rows that a page looks at as it goes through all jobs (measured at a million: 30 ms)."""
@@ -97,6 +98,7 @@ def page_query(shape: Shape) -> tuple[str, tuple[str, ...]]:
         sa.select(
             sa.func.jobstream.stream_epoch().label("epoch"),
             sa.cast(sa.func.pg_current_snapshot(), TEXT).label("snapshot"),
+            sa.literal_column(IS_FLUSHED).label("flushed"),
         )
         .cte("seen")
         .prefix_with("materialized", dialect="postgresql")
@@ -106,6 +108,7 @@ def page_query(shape: Shape) -> tuple[str, tuple[str, ...]]:
         sa.select(
             seen.c.epoch,
             seen.c.snapshot,
+            seen.c.flushed,
             examined.label("examined"),
             *(sa.literal_column(expression).label(name) for name, expression in JOB_EXPRESSIONS.items()),
         )

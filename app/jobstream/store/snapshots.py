@@ -6,9 +6,13 @@ flushed up to it.
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from jobstream.domain.cursor import Cursor, Snapshot, format_cursor
 from jobstream.store.pool import Database
+
+IS_FLUSHED: Final = "pg_current_wal_insert_lsn() <= pg_current_wal_flush_lsn()"
+"""Whether there is nothing to flush: an idle database spares itself the statement."""
 
 
 async def keep_snapshots(db: Database, snapshots: dict[str, str]) -> None:
@@ -35,9 +39,13 @@ async def flush(db: Database) -> None:
     await db.fetch("select jobstream.flush_wal()")
 
 
-async def token_of(db: Database, epoch: str, snapshot: str) -> str:
-    """The token of the position after everything that a snapshot (as PostgreSQL prints it) sees."""
-    await flush(db)
+async def token_of(db: Database, epoch: str, snapshot: str, *, flushed: bool) -> str:
+    """The token of the position after everything that a snapshot (as PostgreSQL prints it) sees.
+
+    `flushed`: whether IS_FLUSHED was so in the snapshot's statement.
+    """
+    if not flushed:
+        await flush(db)
     token, keep = format_cursor(Cursor(epoch, Snapshot.parse(snapshot)))
     await keep_snapshots(db, keep)
     return token

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from jobstream.domain.cursor import Snapshot
 from jobstream.store.event_rows import EVENT_COLUMNS
+from jobstream.store.snapshots import IS_FLUSHED
 
 WALK_WINDOW: Final = 20_000
 """Ids that a walk looks at before the arms are asked whether there is anything more."""
@@ -67,13 +68,13 @@ _LABELLED: Final = f"""(${_LABEL}::text[] is null or exists (
             where r.labels::jsonb ->> l.name = l.value
         ))"""
 
-NOW: Final = """
+NOW: Final = f"""
 select
     jobstream.stream_epoch() as epoch,
     pg_current_snapshot()::text as snapshot,
     h.max_xid::text as max_xid,
     h.max_id,
-    pg_current_wal_insert_lsn() <= pg_current_wal_flush_lsn() as flushed
+    {IS_FLUSHED} as flushed
 from jobstream.event_horizon as h
 """
 """Where the stream stands in this statement's snapshot."""
