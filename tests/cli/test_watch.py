@@ -4,8 +4,10 @@ import json
 import signal
 from typing import Any
 
+import pytest
+
 from tests.cli.conftest import Command
-from tests.support import Process, free_port
+from tests.support import Process, eventually, free_port
 from tests.support.types import Connection
 
 
@@ -140,3 +142,30 @@ async def test_watch_on_the_database_goes_on_after_its_connections_were_cut(
 
     assert cut
     assert len(ids) == len(set(ids)) == 3
+
+
+@pytest.mark.parametrize("over_http", [False, True], ids=["database", "http"])
+async def test_watch_of_a_queue_shows_what_happens_to_its_jobs_from_now_on(
+    jobstream: Command, conn: Connection, over_http: bool
+) -> None:
+    before = jobstream("enqueue", "before", "--queue", "images").out.strip()
+    with server(jobstream, 0) as serving:
+        environ = {"JOBSTREAM_URL": await serving.address()} if over_http else dict(jobstream.environ)
+        with Process("watch", "--queue", "images", environ=environ) as watching:
+            # Seen when it is connected, and no earlier: whatever it shows of this job was committed since.
+            await eventually(lambda: touch(conn, before, watching))
+            made = jobstream("enqueue", "resize", "--queue", "images").out.strip()
+            jobstream("enqueue", "resize", "--queue", "other")
+            await watching.printed(f"{made}  resize .*pending")
+            watching.signal(signal.SIGINT)
+
+            assert await watching.wait() == 130
+            assert "other" not in watching.output()
+            assert f"{before}  before .*status .*pending  by" not in watching.output()
+        await serving.stop()
+
+
+async def touch(conn: Connection, job: str, watching: Process) -> bool:
+    """Change the job's priority, which is an event; whether the watcher has shown one."""
+    await conn.execute("update jobstream.jobs set priority = priority + 1 where id = $1", job)
+    return "updated" in watching.output()

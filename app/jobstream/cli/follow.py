@@ -6,7 +6,7 @@ was shown, for as long as it takes. What an end means is decided here, how thing
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from msgspec import Struct
@@ -36,14 +36,18 @@ class _Pauses:
         return pause
 
 
-async def follow(gateway: Gateway, job_id: str) -> AsyncGenerator[StreamItem | Broken, None]:
-    """All of the job's events from the beginning to `Ended`. The first connection must succeed, later ones may fail."""
+Open = Callable[[str | None], AsyncGenerator[StreamItem, None]]
+"""Connects once, to go on behind a position."""
+
+
+async def follow(open_stream: Open, place: str) -> AsyncGenerator[StreamItem | Broken, None]:
+    """All events up to `Ended`, if there is one. The first connection must succeed, later ones may fail."""
     position: str | None = None
     connected = False
     pauses = _Pauses()
     while True:
         try:
-            async with aclosing(gateway.stream(job_id, after=position)) as items:
+            async with aclosing(open_stream(position)) as items:
                 async for item in items:
                     connected = True
                     pauses.reset()
@@ -54,7 +58,7 @@ async def follow(gateway: Gateway, job_id: str) -> AsyncGenerator[StreamItem | B
                         return
         except StreamLost as lost:
             if not connected:
-                raise CommandFailed(f"cannot follow on {gateway.place}: {lost}") from lost
+                raise CommandFailed(f"cannot follow on {place}: {lost}") from lost
             pause = pauses.take(at_least=lost.retry_after or 0)
             yield Broken(why=str(lost), again_in=pause)
             await asyncio.sleep(pause)
@@ -71,7 +75,7 @@ class _Course(Struct):
     def note(self, item: StreamItem | Broken) -> None:
         match item:
             case Hello():
-                self.status = item.status
+                self.status = item.status or self.status
             case Happened() if item.event.type == "status":
                 data = item.event.data if isinstance(item.event.data, dict) else {}
                 self.status = item.event.status or self.status
@@ -84,7 +88,8 @@ async def follow_to_end(gateway: Gateway, job_id: str, view: View) -> None:
     """Show the job in `view` until it ends. Raises CommandFailed where it ended otherwise than done."""
     course = _Course()
     with view:
-        async with aclosing(follow(gateway, job_id)) as items:
+        events = follow(lambda after: gateway.stream(job_id, after=after), gateway.place)
+        async with aclosing(events) as items:
             async for item in items:
                 course.note(item)
                 view.show(item)
@@ -94,6 +99,15 @@ async def follow_to_end(gateway: Gateway, job_id: str, view: View) -> None:
         reason = f" ({verdict.reason})" if verdict.reason else ""
         error = f": {verdict.error}" if verdict.error else ""
         raise CommandFailed(f"job {job_id} ended as {verdict.status}{reason}{error}")
+
+
+async def follow_queue(gateway: Gateway, queue: str, view: View) -> None:
+    """Show what happens to the jobs of a queue, from now on, until somebody has had enough."""
+    events = follow(lambda after: gateway.stream_queue(queue, after=after), gateway.place)
+    with view:
+        async with aclosing(events) as items:
+            async for item in items:
+                view.show(item)
 
 
 async def _verdict(gateway: Gateway, job_id: str, course: _Course) -> Verdict:

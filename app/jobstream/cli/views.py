@@ -57,10 +57,12 @@ class View(Protocol):
         """The end."""
 
 
-def choose_view(*, as_json: bool) -> View:
-    """The view that fits to where stdout goes."""
+def choose_view(*, as_json: bool, many: bool = False) -> View:
+    """The view that fits to where stdout goes, for one job or many."""
     if as_json:
         return JsonLines()
+    if many:
+        return PlainLines(console(), naming=True)
     return LiveBar() if sys.stdout.isatty() else PlainLines(console())
 
 
@@ -85,10 +87,14 @@ class JsonLines:
 
 
 class PlainLines:
-    """One line of words an event, for pipes, logs and terminals without cursor movement."""
+    """One line of words an event, for pipes, logs and terminals without cursor movement.
 
-    def __init__(self, out: Console) -> None:
+    `naming` puts the job in front, where there are several.
+    """
+
+    def __init__(self, out: Console, *, naming: bool = False) -> None:
         self._out = out
+        self._naming = naming
 
     def __enter__(self) -> Self:
         return self
@@ -100,7 +106,8 @@ class PlainLines:
         """Print what happened, with its time."""
         match item:
             case Happened():
-                self._out.print(event_line(item.event))
+                job = Text(f"{item.event.job_id}  {item.event.kind}  ") if self._naming else Text()
+                self._out.print(job.append_text(event_line(item.event)))
             case Broken() | Reset():
                 self._out.print(Text(_notice(item), style="yellow"))
 

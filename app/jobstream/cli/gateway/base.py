@@ -11,9 +11,9 @@ from jobstream.errors import JobStreamError
 
 
 class Hello(Struct, frozen=True, kw_only=True):
-    """The stream is open; where the job stands now."""
+    """The stream is open; where the job stands now. A stream of many jobs has no status."""
 
-    status: str
+    status: str | None = None
     progress: Any = None
 
 
@@ -76,3 +76,6 @@ class Gateway(Protocol):
 
         Raises StreamLost where it broke off, NotFound and the other errors where it cannot go on.
         """
+
+    def stream_queue(self, queue: str, *, after: str | None) -> AsyncGenerator[StreamItem, None]:
+        """One connection's worth of the events of a queue's jobs behind `after` (None: from now). It has no end."""

@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from jobstream.cli.gateway.base import Ended, Happened, Hello, StreamItem, StreamLost
-from jobstream.domain.event import Event
+from jobstream.cli.gateway.base import Ended, Happened, Hello, Reset, StreamItem, StreamLost
+from jobstream.domain.cursor import Cursor
+from jobstream.domain.event import Event, StoredEvent
 from jobstream.domain.job import TERMINAL, Enqueued, Job, JobFilter, NewJob, Outcome
 from jobstream.errors import DatabaseUnavailable
-from jobstream.store.events import EventStore
+from jobstream.store.events import EventFilter, EventStore
+from jobstream.store.events import Reset as StoredReset
 from jobstream.store.jobs import JobStore
 from jobstream.store.pool import Database
 
@@ -21,6 +23,7 @@ BRISK, CALM, BRISK_FOR = 0.03, 0.25, 1.0
 """Seconds between two looks: soon again for a second after an event, then as slowly as a server's own backstop."""
 UNSEEN_CHECK = 5.0
 MOST_A_PAGE = 200
+BUSY = "running"
 
 
 class DatabaseGateway:
@@ -77,13 +80,44 @@ class DatabaseGateway:
                 stored = await self._events.job_events(job_id, after=position)
                 for one in stored:
                     position = one.id
-                    yield Happened(event=msgspec.json.decode(one.json, type=Event), position=str(one.id))
+                    yield Happened(event=_decoded(one), position=str(one.id))
                 ended = ended and not stored
                 if not ended:
                     await asyncio.sleep(looks.pause_after([one.status for one in stored]))
             yield Ended(reason="ended")
         except DatabaseUnavailable as error:
             raise StreamLost(str(error)) from error
+
+    async def stream_queue(self, queue: str, *, after: str | None) -> AsyncGenerator[StreamItem, None]:
+        """The events of a queue's jobs, by the snapshot cursor: none is missed, whatever commits in whatever order."""
+        try:
+            yield Hello()
+            at: Cursor | StoredReset = await self._start(after)
+            looks = _Looks()
+            while True:
+                if isinstance(at, StoredReset):
+                    yield Reset(reason=at.reason, position=await self._events.token(at.cursor))
+                    at = at.cursor
+                batch = await self._events.step(at, filter=EventFilter(queue=(queue,)))
+                if isinstance(batch, StoredReset):
+                    at = batch
+                    continue
+                for one in batch.events:
+                    yield Happened(event=_decoded(one), position=batch.tokens.at(one.id))
+                at = batch.cursor
+                if not batch.more:
+                    await asyncio.sleep(looks.pause_after([BUSY] if batch.events else []))
+        except DatabaseUnavailable as error:
+            raise StreamLost(str(error)) from error
+
+    async def _start(self, after: str | None) -> Cursor | StoredReset:
+        if after is None:
+            return (await self._events.position()).cursor
+        return await self._events.resolve(after)
+
+
+def _decoded(stored: StoredEvent) -> Event:
+    return msgspec.json.decode(stored.json, type=Event)
 
 
 class _Looks:

@@ -84,13 +84,22 @@ class HttpGateway:
         """Make a failed or ended job due again. Raises NotFound, Conflict."""
         return await self._ask("POST", f"{_path(job_id)}/retry", Outcome, json={})
 
-    async def stream(self, job_id: str, *, after: str | None) -> AsyncGenerator[StreamItem, None]:
+    def stream(self, job_id: str, *, after: str | None) -> AsyncGenerator[StreamItem, None]:
         """One connection to the job's SSE stream."""
+        return self._stream(f"{_path(job_id)}/events", {}, after)
+
+    def stream_queue(self, queue: str, *, after: str | None) -> AsyncGenerator[StreamItem, None]:
+        """One connection to the SSE stream of all jobs, limited to a queue's."""
+        return self._stream("/events", {"queue": queue}, after)
+
+    async def _stream(
+        self, path: str, params: dict[str, str], after: str | None
+    ) -> AsyncGenerator[StreamItem, None]:
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": after} if after is not None else {})
         timeout = httpx.Timeout(ANSWER_WITHIN, read=SILENCE)
         try:
             async with self._client.stream(
-                "GET", f"{PREFIX}{_path(job_id)}/events", headers=headers, timeout=timeout
+                "GET", PREFIX + path, params=params, headers=headers, timeout=timeout
             ) as response:
                 if response.status_code == httpx.codes.NO_CONTENT:
                     yield Ended(reason="ended")
