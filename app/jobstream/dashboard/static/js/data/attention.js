@@ -1,17 +1,16 @@
 // What needs somebody, computed from what is known: each line leads to the view, and where there is one names the action. Pure.
-import { many } from '../format.js';
+import { firstLine, many } from '../format.js';
 import { link } from '../router.js';
 
 const LONG_SECONDS = 60;
 const DAY_MS = 86_400_000;
 
 /** `[{key, level, text: [..], href, at, action}]`, the gravest first. */
-export function attention({ queues = [], workers, groups = [], checks = [], schedules = [], failing, now = Date.now() }) {
+export function attention({ queues = [], workers, groups = [], checks = [], failing, now = Date.now() }) {
   const found = [
     ...groups.filter((group) => now - Date.parse(group.last_at) < DAY_MS).slice(0, 4).map(deadGroup),
     ...queues.flatMap((queue) => queueTrouble(queue, workers)),
     ...checks.filter(({ name, status }) => status !== 'ok' && OWN_CHECKS.includes(name)).map(check),
-    ...schedules.filter((schedule) => schedule.last_error).map(failedSchedule),
   ];
   if (failing > 0.2) found.unshift({ key: 'failing', level: 'bad', strong: `${Math.round(failing * 100)} % of attempts fail`, rest: '', href: link('jobs', undefined, { status: ['failed', 'dlq'] }) });
   const order = ['bad', 'warning', 'note'];
@@ -21,8 +20,8 @@ export function attention({ queues = [], workers, groups = [], checks = [], sche
 // Paused queues and dead letters have lines of their own that say more.
 const OWN_CHECKS = ['workers', 'stuck_jobs', 'event_days', 'old_snapshot'];
 
-function deadGroup({ kind, match, reason, count, first_at: at }) {
-  const cause = match ? match.replace(/[:\s]+$/, '') : reason;
+function deadGroup({ kind, match, reason, count, first_at: at, sample_error: error }) {
+  const cause = firstLine(error).slice(0, 80) || reason.replaceAll('_', ' ');
   return { key: `dead ${kind} ${match} ${reason}`, level: 'bad', strong: `${count} × ${cause}`, rest: ' in ', code: kind, at, href: link('dead') };
 }
 
@@ -43,5 +42,3 @@ function queueTrouble(queue, workers) {
 }
 
 const check = ({ name, status, detail }) => ({ key: `check ${name}`, level: status === 'warning' ? 'warning' : 'bad', strong: detail, rest: '', href: link('health') });
-
-const failedSchedule = ({ name, last_error: error, last_at: at }) => ({ key: `schedule ${name}`, level: 'warning', strong: name, rest: `, a schedule, made no job: ${error}`, at, href: link('schedules') });

@@ -10,11 +10,13 @@ export function Spark({ points, kind = 'soft', isArea, height = 34, label }) {
   const x = (index) => (points.length < 2 ? width : (index / (points.length - 1)) * width);
   const y = (value) => height - pad - (value / top) * (height - 2 * pad);
   const runs = runsOf(points);
-  const line = runs.map((run) => run.map(([index, value], place) => `${place ? 'L' : 'M'}${round(x(index))} ${round(y(value))}`).join('')).join('');
-  const area = runs.map((run) => `${run.map(([index, value], place) => `${place ? 'L' : 'M'}${round(x(index))} ${round(y(value))}`).join('')}L${round(x(run.at(-1)[0]))} ${height}L${round(x(run[0][0]))} ${height}Z`).join('');
+  const path = (run) => run.map(([index, value], place) => `${place ? 'L' : 'M'}${round(x(index))} ${round(y(value))}`).join('');
+  // One point alone is a dot: a line of no length with round ends.
+  const line = runs.map((run) => path(run) + (run.length === 1 ? 'h.01' : '')).join('');
+  const area = runs.map((run) => `${path(run)}L${round(x(run.at(-1)[0]))} ${height}L${round(x(run[0][0]))} ${height}Z`).join('');
   return h('svg', { class: `spark c-${kind}`, viewBox: `0 0 ${width} ${height}`, height, preserveAspectRatio: 'none', role: 'img', 'aria-label': label },
     isArea && area && h('path', { d: area, fill: 'currentColor', opacity: 0.14 }),
-    h('path', { d: line || `M0 ${height - pad}L${width} ${height - pad}`, fill: 'none', stroke: 'currentColor', 'stroke-width': 1.6, 'stroke-linejoin': 'round', 'vector-effect': 'non-scaling-stroke', opacity: line ? 1 : 0.3 }));
+    h('path', { d: line || `M0 ${height - pad}L${width} ${height - pad}`, fill: 'none', stroke: 'currentColor', 'stroke-width': 1.6, 'stroke-linejoin': 'round', 'stroke-linecap': 'round', 'vector-effect': 'non-scaling-stroke', opacity: line ? 1 : 0.3 }));
 }
 
 function runsOf(points) {
