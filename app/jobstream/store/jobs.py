@@ -176,7 +176,10 @@ class JobStore:
         """What goes on among the jobs of a filter."""
         from jobstream.store.listing import Listing  # noqa: PLC0415 - see `list`
 
-        query, args = Listing(filter, owner, None, 0).counts()
+        listing = Listing(filter, owner, None, 0)
+        probe = listing.count_probe()
+        found = await self._db.fetchrow(probe[0], *probe[1]) if probe else None
+        query, args = listing.counts({} if found is None else dict(found))
         row = await self._db.fetchrow(query, *args)
         assert row is not None
         counts: dict[str, int] = read_json(row["counts"])

@@ -58,9 +58,16 @@ class Listing:
         )
         return self._bound(page_query(shape))
 
-    def counts(self) -> tuple[str, list[Any]]:
-        """The query for counts by status, and for the jobs that run."""
-        return self._bound(counts_query(self._shape))
+    def count_probe(self) -> tuple[str, list[Any]] | None:
+        """As `probe`, for `counts`."""
+        shape = msgspec.structs.replace(self._shape, counting=True)
+        return self._bound(probe_query(shape)) if shape.probes() else None
+
+    def counts(self, counts: Mapping[str, int]) -> tuple[str, list[Any]]:
+        """The query for counts by status, and for the jobs that run. `counts` is what the probe found."""
+        few = [name for name in self._shape.drivers() if counts.get(name, LOOKED_UP_ROWS) < LOOKED_UP_ROWS]
+        driver = min(few, key=lambda name: counts[name], default=None)
+        return self._bound(counts_query(msgspec.structs.replace(self._shape, driver=driver)))
 
     def _bound(self, compiled: tuple[str, tuple[str, ...]]) -> tuple[str, list[Any]]:
         text, names = compiled
