@@ -1,34 +1,24 @@
 """`JobStream`: what an application declares once, at import, and everybody else asks: jobs, schedules, a client."""
 
+import math
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar, overload
-from zoneinfo import ZoneInfo
 
 import msgspec
-from cronsim import CronSim, CronSimError
-from msgspec import Struct
 
 from jobstream.client import Client, connect
 from jobstream.domain.backoff import Backoff
+from jobstream.domain.schedule import CatchUp, Schedule
+from jobstream.maintenance.cron import check_cron
 from jobstream.worker.context import JobContext
-from jobstream.worker.handler import ExecutorKind, Handler, JobOptions
+from jobstream.worker.handler import ExecutorKind, Handler, JobOptions, check_name
 
 ArgsT = TypeVar("ArgsT")
 ResultT = TypeVar("ResultT")
 HandlerT = TypeVar("HandlerT", bound=Handler[Any, Any])
-
-
-class Schedule(Struct, frozen=True, kw_only=True):
-    """A job that is enqueued by the clock: `cron` in the time zone `timezone`."""
-
-    name: str
-    cron: str
-    timezone: str
-    kind: str
-    catch_up: str = "last"
 
 
 class JobDecorator(Protocol):
@@ -105,11 +95,12 @@ class JobStream:
         return declare
 
     def schedule(
-        self, cron: str, *, timezone: str = "UTC", name: str | None = None, catch_up: str = "last"
+        self, cron: str, *, timezone: str = "UTC", name: str | None = None, catch_up: CatchUp = "last"
     ) -> Callable[[HandlerT], HandlerT]:
         """Declares that a job is enqueued at the times of a cron expression; stands above `@app.job`.
 
-        The schedule's name is the job's unless given. Raises ValueError for an expression or a zone that is none.
+        The schedule's name is the job's unless given; `catch_up` is for due times that passed while nothing ran. Workers
+        write it into the database when they start; there it can be paused. Raises ValueError for an expression or a zone that is none.
         """
         check_cron(cron, timezone)
 
@@ -119,8 +110,8 @@ class JobStream:
             own = name or handler.name
             if own in self._schedules:
                 raise ValueError(f"schedule {own!r} is declared twice")
-            self._schedules[own] = Schedule(
-                name=own, cron=cron, timezone=timezone, kind=handler.name, catch_up=catch_up
+            self._schedules[check_name(own, "a schedule's name")] = Schedule(
+                name=own, cron=cron, timezone=timezone, spec=_spec(handler), catch_up=catch_up
             )
             return handler
 
@@ -139,14 +130,19 @@ class JobStream:
         return handler
 
 
-def check_cron(cron: str, timezone: str) -> None:
-    """Raises ValueError where the expression or the zone is none."""
-    try:
-        CronSim(cron, datetime.now(ZoneInfo(timezone)))
-    except CronSimError as error:
-        raise ValueError(f"{cron!r} is no cron expression: {error}") from error
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"{timezone!r} is no time zone") from error
+def _spec(handler: Handler[Any, Any]) -> dict[str, Any]:
+    """What a schedule enqueues, without what would be the database's default anyway."""
+    options = handler.options
+    spec: dict[str, Any] = {"kind": handler.name, "queue": options.queue}
+    if options.priority:
+        spec["priority"] = options.priority
+    if options.max_attempts != JobOptions().max_attempts:
+        spec["max_attempts"] = options.max_attempts
+    if options.timeout is not None:
+        spec["timeout_seconds"] = math.ceil(options.timeout)
+    if options.backoff is not None:
+        spec["backoff"] = msgspec.to_builtins(options.backoff)
+    return spec
 
 
 def _backoff(given: Backoff | Mapping[str, Any] | None) -> Backoff | None:

@@ -27,7 +27,6 @@ from jobstream.store.events import EventStore
 from jobstream.store.jobs import JobStore
 from jobstream.store.leases import LeaseStore
 from jobstream.store.listener import Listener
-from jobstream.store.maintenance import MaintenanceStore
 from jobstream.store.pool import Database
 from jobstream.store.tokens import TokenStore
 
@@ -102,7 +101,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
 @asynccontextmanager
 async def _tasks(services: Services) -> AsyncIterator[None]:
     listener, feed = services.listener, services.feed
-    maintenance = Maintenance(store=MaintenanceStore(services.database))
+    maintenance = Maintenance.over(services.database)
     listener.on_notify("jobstream_events", lambda _: feed.ring())
     listener.on_notify("jobstream_events", maintenance.bell)
     listener.on_notify("jobstream_ready", lambda _: services.ready.ring())

@@ -14,7 +14,6 @@ from jobstream.maintenance import Maintenance
 from jobstream.schema import check_schema
 from jobstream.settings import Settings
 from jobstream.store.listener import Listener
-from jobstream.store.maintenance import MaintenanceStore
 from jobstream.store.pool import Database
 from jobstream.worker.sizing import QueueShare
 from jobstream.worker.supervisor import Worker
@@ -69,6 +68,7 @@ async def worker_for(
             listener=listener,
             client=client,
             queues=queues,
+            schedules=app.schedules.values(),
             concurrency=options.concurrency,
             lease_seconds=options.lease,
             grace_seconds=options.grace,
@@ -79,7 +79,7 @@ async def worker_for(
 
 @asynccontextmanager
 async def _beside(listener: Listener, database: Database) -> AsyncIterator[None]:
-    maintenance = Maintenance(store=MaintenanceStore(database))
+    maintenance = Maintenance.over(database)
     listener.on_notify("jobstream_events", maintenance.bell)
     async with asyncio.TaskGroup() as group:
         tasks: Sequence[asyncio.Task[Any]] = (

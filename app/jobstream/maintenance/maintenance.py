@@ -2,12 +2,16 @@
 
 import asyncio
 import logging
+from typing import Self
 
 from msgspec import Struct
 
 from jobstream.errors import DatabaseUnavailable
+from jobstream.maintenance.schedules import Schedules
 from jobstream.pacing import Patience, Wake, jittered
 from jobstream.store.maintenance import Lead, MaintenanceStore
+from jobstream.store.pool import Database
+from jobstream.store.schedules import ScheduleStore
 
 logger = logging.getLogger("jobstream.maintenance")
 
@@ -34,14 +38,21 @@ class Pause(Struct, frozen=True, kw_only=True):
 class Maintenance:
     """Does what is due in the database, one process at a time. Cancel `run` to stop."""
 
-    def __init__(self, *, store: MaintenanceStore, wake: Wake | None = None) -> None:
-        """`wake` is rung by whoever hears of events (see `bell`); without it the duties run once a second."""
+    def __init__(self, *, store: MaintenanceStore, schedules: Schedules | None = None) -> None:
+        """Whoever hears of events rings `bell`; without it the duties run once a second."""
         self._store = store
-        self._wake = wake or Wake()
+        self._schedules = schedules
+        self._schedules_at = 0.0
+        self._wake = Wake()
         self._patience = Patience()
         self._loop = asyncio.get_running_loop()
         self.leads = False
         """Whether this process is the one."""
+
+    @classmethod
+    def over(cls, database: Database) -> Self:
+        """All duties, schedules included, in that database."""
+        return cls(store=MaintenanceStore(database), schedules=Schedules(store=ScheduleStore(database)))
 
     def bell(self, _payload: str = "") -> None:
         """Something happened in the database: a job may have become ready to go on."""
@@ -63,13 +74,20 @@ class Maintenance:
     async def run_once(self, lead: Lead | None = None) -> Pause:
         """Do what is due, leading or not, and say when to do it again."""
         started = self._loop.time()
+        await self._enqueue_scheduled(started)
         due = await (lead or self._store).maintain_for()
         took = self._loop.time() - started
         self._patience.succeeded()
         if due is not None and due <= 0:
             return Pause(least=0.0, most=0.0)
         least = max(MIN_PAUSE, took / SHARE)
-        return Pause(least=least, most=max(least, MAX_PAUSE if due is None else min(due, MAX_PAUSE)))
+        until = min(MAX_PAUSE if due is None else due, self._schedules_at - self._loop.time(), MAX_PAUSE)
+        return Pause(least=least, most=max(least, until))
+
+    async def _enqueue_scheduled(self, now: float) -> None:
+        if self._schedules is not None and now >= self._schedules_at:
+            seconds = await self._schedules.run_once()
+            self._schedules_at = self._loop.time() + min(MAX_PAUSE if seconds is None else seconds, MAX_PAUSE)
 
     async def _stand(self) -> None:
         async with self._store.try_lead() as lead:

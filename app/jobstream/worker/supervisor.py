@@ -2,18 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any, Protocol
 
 from msgspec import Struct
 
 from jobstream.client import Client
-from jobstream.errors import DatabaseUnavailable
+from jobstream.domain.schedule import Schedule
+from jobstream.errors import DatabaseUnavailable, JobStreamError
 from jobstream.store.leases import LeaseStore
 from jobstream.store.listener import Listener
 from jobstream.store.pool import Database
 from jobstream.store.reports import ReportStore
+from jobstream.store.schedules import ScheduleStore
 from jobstream.store.workers import WorkerStore
 from jobstream.worker.completer import Completer
 from jobstream.worker.executor import Executor
@@ -57,12 +59,16 @@ class Worker:
         listener: Listener,
         client: Client | None = None,
         queues: Sequence[QueueShare],
+        schedules: Iterable[Schedule] = (),
         concurrency: int = 10,
         lease_seconds: float = 30.0,
         grace_seconds: float = 20.0,
         name: str | None = None,
     ) -> None:
-        """`client` is what handlers find as `ctx.client`; it had better have connections of its own."""
+        """`client` is what handlers find as `ctx.client`; it had better have connections of its own.
+
+        `schedules` are written into the database at the start.
+        """
         self.name = name or new_worker_name()
         self._handlers = handlers
         self._leases = LeaseStore(database)
@@ -71,6 +77,8 @@ class Worker:
         self._listener = listener
         self._client = client
         self._queues = queues
+        self._schedules = tuple(schedules)
+        self._schedule_store = ScheduleStore(database)
         self._concurrency = concurrency
         self._lease_seconds = lease_seconds
         self._grace_seconds = grace_seconds
@@ -104,6 +112,7 @@ class Worker:
     async def _work(self, parts: "Parts") -> None:
         """The nesting is the order of the shutdown: fetcher, handlers, journal, completer, heartbeat, the row."""
         await parts.registration.register_patiently()
+        await self._declare_schedules()
         try:
             async with (
                 running(parts.registration),
@@ -115,6 +124,13 @@ class Worker:
                 await self._fetch_and_drain(parts)
         finally:
             await parts.registration.remove()
+
+    async def _declare_schedules(self) -> None:
+        for schedule in self._schedules:
+            try:
+                await self._schedule_store.declare(schedule)
+            except JobStreamError as error:
+                logger.warning("schedule %r could not be declared: %s", schedule.name, error)
 
     async def _fetch_and_drain(self, parts: "Parts") -> None:
         if self._stops:

@@ -146,7 +146,8 @@ def test_a_name_is_declared_once(app: JobStream) -> None:
 def test_schedules_stand_above_jobs(app: JobStream) -> None:
     app.schedule("0 3 * * *", timezone="Europe/Rome")(app.job("nightly")(context_only))
     schedule = app.schedules["nightly"]
-    assert (schedule.cron, schedule.timezone, schedule.kind) == ("0 3 * * *", "Europe/Rome", "nightly")
+    assert (schedule.cron, schedule.timezone) == ("0 3 * * *", "Europe/Rome")
+    assert schedule.spec == {"kind": "nightly", "queue": "default"}
 
 
 @pytest.mark.parametrize(("cron", "timezone"), [("99 * * * *", "UTC"), ("* * * * *", "Europe/Atlantis")])

@@ -1,0 +1,74 @@
+"""Schedules in the database: declared ones written, due ones read, each due time turned into exactly one job."""
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from jobstream.domain.schedule import DueSchedule, Schedule
+from jobstream.store.pool import Database
+
+# Written only where something differs, so that a worker's start wakes nobody; who paused it stays obeyed.
+_DECLARE: Final = """
+select jobstream.put_schedule(
+    name => $1::text,
+    cron => $2::text,
+    timezone => $3::text,
+    spec => $4::text::jsonb,
+    catch_up => $5::text,
+    paused => coalesce(s.paused, false),
+    owner => coalesce(s.owner, '')
+)
+from (values (1)) as one (row)
+left join jobstream.schedules as s on s.name = $1::text
+where s.name is null
+    or (s.cron, s.timezone, s.spec, s.catch_up) is distinct from ($2::text, $3::text, $4::text::jsonb, $5::text)
+"""
+_DUE: Final = """
+select s.name, s.cron, s.timezone, s.catch_up, s.next_at, jobstream.clock() as now
+from jobstream.schedules as s
+where not s.paused and (s.next_at is null or s.next_at <= jobstream.clock())
+order by s.next_at nulls first, s.name
+limit 100
+"""
+_NEXT_IN: Final = """
+select extract(epoch from min(s.next_at) - jobstream.clock())::float8
+from jobstream.schedules as s
+where not s.paused
+"""
+_FIRE: Final = "select jobstream.fire_schedule($1::text, $2::timestamptz, $3::timestamptz)"
+_DEFER: Final = "select jobstream.defer_schedule($1::text, $2::timestamptz, $3::text)"
+
+
+class ScheduleStore:
+    """Declare, read and fire schedules."""
+
+    def __init__(self, db: Database) -> None:
+        """Statements run on `db`."""
+        self._db = db
+
+    async def declare(self, schedule: Schedule) -> None:
+        """Writes the schedule unless it is there just so. Raises InvalidArgument; Forbidden without jobstream_operate."""
+        spec = msgspec.json.encode(schedule.spec).decode()
+        await self._db.fetch(
+            _DECLARE, schedule.name, schedule.cron, schedule.timezone, spec, schedule.catch_up
+        )
+
+    async def due(self) -> list[DueSchedule]:
+        """The schedules that are due or were never looked at, a hundred at most, the longest due first."""
+        rows = await self._db.fetch(_DUE)
+        return [DueSchedule(**dict(row)) for row in rows]
+
+    async def next_in(self) -> float | None:
+        """Seconds until the next is due; None if there is none."""
+        seconds: float | None = await self._db.fetchval(_NEXT_IN)
+        return seconds
+
+    async def fire(self, name: str, due_at: datetime, next_at: datetime) -> str | None:
+        """Makes the job of a due time and notes the next; its id, or None if it had been made before."""
+        id: str | None = await self._db.fetchval(_FIRE, name, due_at, next_at)
+        return id
+
+    async def defer(self, name: str, next_at: datetime, error: str | None = None) -> None:
+        """Notes the next due time without making a job, and why, if something is wrong."""
+        await self._db.fetchval(_DEFER, name, next_at, error)
