@@ -35,6 +35,17 @@ begin
     if v_unknown is not null then
         perform jobstream.refuse('JS400', 'unknown filter: ' || v_unknown, jsonb_build_object('field', v_unknown));
     end if;
+    select min(f.name)
+    into v_unknown
+    from jsonb_each(p_filter) as f (name, value)
+    cross join lateral jsonb_path_query(f.value, 'lax $[*]') as v (value)
+    where jsonb_typeof(v.value) not in ('string', 'number', 'null')
+        or (f.name = 'label' and v.value #>> '{}' !~ '^[^:]+:');
+    if v_unknown is not null then
+        perform jobstream.refuse(
+            'JS400', 'a filter takes a text or an array of texts, label name:value', jsonb_build_object('field', v_unknown)
+        );
+    end if;
     perform (p_filter ->> 'since')::timestamptz, (p_filter ->> 'until')::timestamptz;
 exception
     when data_exception then
@@ -205,7 +216,7 @@ begin
         from jobstream.matching_jobs(v_bulk.action, v_bulk.filter, v_bulk.owner, v_bulk.position, v_batch) as m (id)
     );
     perform jobstream.act_as('bulk');
-    perform set_config('jobstream.principal', coalesce(v_bulk.by, ''), true);
+    perform set_config('jobstream.principal', coalesce(v_bulk."by", ''), true);
     v_locked := jobstream.lock_batch(v_ids);
     perform jobstream.do_duty_safely(v_bulk.action, v_locked);
     perform set_config('jobstream.principal', v_before, true);

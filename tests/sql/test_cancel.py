@@ -6,7 +6,20 @@ import pytest
 
 from tests.support import Connection
 from tests.support.clock import Clock
-from tests.support.sql import call, claimed, data_of, ended, enqueue, events, history, job, maintain, refused, running, status_of
+from tests.support.sql import (
+    call,
+    claimed,
+    data_of,
+    ended,
+    enqueue,
+    events,
+    history,
+    job,
+    maintain,
+    refused,
+    running,
+    status_of,
+)
 
 
 @pytest.mark.parametrize("status", ["waiting", "pending", "failed"])
@@ -61,7 +74,12 @@ async def test_lease_is_taken_away_after_the_grace(conn: Connection, clock: Cloc
     await clock.advance(2)
     await maintain(conn)
     row = await job(conn, job_id)
-    assert (row["status"], row["reason"], row["worker"], row["cancel_requested"]) == ("cancelled", "requested", None, False)
+    assert (row["status"], row["reason"], row["worker"], row["cancel_requested"]) == (
+        "cancelled",
+        "requested",
+        None,
+        False,
+    )
     with refused("JS410"):
         await call(conn, "complete", job_id, 1)
 
@@ -76,7 +94,9 @@ async def test_second_request_does_not_prolong_the_grace(conn: Connection, clock
     assert await status_of(conn, job_id) == "cancelled"
 
 
-async def test_lease_that_expires_with_a_cancel_pending_ends_cancelled(conn: Connection, clock: Clock) -> None:
+async def test_lease_that_expires_with_a_cancel_pending_ends_cancelled(
+    conn: Connection, clock: Clock
+) -> None:
     job_id = await running(conn)
     await clock.advance(25)
     await call(conn, "cancel", job_id, force=True)

@@ -63,7 +63,9 @@ async def test_deadline_ends_in_dlq(conn: Connection, clock: Clock, status: str)
         case "pending":
             job_id = await enqueue(conn, deadline=deadline)
         case _:
-            job_id = await running(conn, deadline=deadline, backoff={"type": "fixed", "base": 50, "jitter": 0})
+            job_id = await running(
+                conn, deadline=deadline, backoff={"type": "fixed", "base": 50, "jitter": 0}
+            )
             await call(conn, "fail", job_id, 1, '"boom"')
             await conn.execute("update jobstream.jobs set scheduled_at = scheduled_at + interval '1 hour'")
     await clock.advance(59)
@@ -101,7 +103,9 @@ async def test_first_crash_gives_the_job_back_without_a_failure(conn: Connection
     assert (last["status"], last["by"], data_of(last)["from"]) == ("pending", "maintenance", "running")
 
 
-async def test_second_crash_parts_suspects_and_the_third_sets_the_job_aside(conn: Connection, clock: Clock) -> None:
+async def test_second_crash_parts_suspects_and_the_third_sets_the_job_aside(
+    conn: Connection, clock: Clock
+) -> None:
     job_id = await enqueue(conn, max_attempts=1)
     for _ in range(2):
         assert await claimed(conn) == [job_id]
@@ -178,7 +182,10 @@ async def test_five_at_once_rescue_each_job_once(conn: Connection, connect: Conn
     await clock.advance(31)
     sessions = [await connect() for _ in range(5)]
     await asyncio.gather(*(maintain(session) for session in sessions))
-    assert await conn.fetchval("select count(*) from jobstream.jobs where crashes = 1 and status = 'pending'") == 200
+    assert (
+        await conn.fetchval("select count(*) from jobstream.jobs where crashes = 1 and status = 'pending'")
+        == 200
+    )
 
 
 async def test_rows_that_somebody_holds_are_left_for_the_next_time(
@@ -248,7 +255,9 @@ async def test_it_can_be_called_in_any_isolation_without_damage(conn: Connection
     assert await history(conn, job_id) == ["waiting", "pending"]
 
 
-async def test_job_that_settling_must_wait_for_is_in_the_answer(conn: Connection, connect: Connect, clock: Clock) -> None:
+async def test_job_that_settling_must_wait_for_is_in_the_answer(
+    conn: Connection, connect: Connect, clock: Clock
+) -> None:
     upstream = await running(conn, queue="other")
     await conn.execute("select jobstream.heartbeat(array[$1], array[1], '1 hour')", upstream)
     holder = await connect()

@@ -58,7 +58,9 @@ async def test_retried_job_has_all_its_attempts_again(conn: Connection) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "keeps"), [(30, False), (3600, True)])
-async def test_deadline_that_has_passed_is_dropped(conn: Connection, clock: Clock, seconds: int, keeps: bool) -> None:
+async def test_deadline_that_has_passed_is_dropped(
+    conn: Connection, clock: Clock, seconds: int, keeps: bool
+) -> None:
     job_id = await ended(conn, deadline=await clock.now() + timedelta(seconds=seconds))
     await clock.advance(60)
     await call(conn, "retry", job_id)

@@ -48,7 +48,9 @@ async def test_pause_is_signed_and_dated_once(conn: Connection) -> None:
 
 
 async def test_what_is_not_given_stays(conn: Connection) -> None:
-    await call(conn, "set_queue", "q", max_running=3, key_limit=2, rate_count=5, rate_seconds=60, retention_days=1)
+    await call(
+        conn, "set_queue", "q", max_running=3, key_limit=2, rate_count=5, rate_seconds=60, retention_days=1
+    )
     await call(conn, "set_queue", "q", max_running=4)
     row = await queue(conn, "q")
     assert [row[name] for name in ("max_running", "key_limit", "rate_count", "rate_seconds", "retention_days")] == [
@@ -56,7 +58,12 @@ async def test_what_is_not_given_stays(conn: Connection) -> None:
     ]  # fmt: skip
     await call(conn, "set_queue", "q", max_running=-1, rate_count=-1)
     row = await queue(conn, "q")
-    assert (row["max_running"], row["rate_count"], row["rate_seconds"], row["key_limit"]) == (None, None, None, 2)
+    assert (row["max_running"], row["rate_count"], row["rate_seconds"], row["key_limit"]) == (
+        None,
+        None,
+        None,
+        2,
+    )
 
 
 @pytest.mark.parametrize(
