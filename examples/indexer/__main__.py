@@ -90,7 +90,7 @@ async def play(options: Options, url: str, unreadable: Path) -> None:
         print(f"\nthe report on {options.path}{cut}:\n{figures(report)}")
         await print_dead_letters(http, run)
         if options.keep:
-            print(f"\neverything stays up until Ctrl-C: {running.address}/schema shows the API", flush=True)
+            print(f"\neverything stays up until Ctrl-C: {running.address}/ is its page", flush=True)
             await asyncio.Event().wait()
 
 

@@ -47,10 +47,12 @@ def test_same_key_finds_the_same_job_and_another_request_is_refused(jobstream: C
 
 def test_list_is_one_array_newest_first_and_filtered(jobstream: Command) -> None:
     assert jobstream("jobs", "list", "--json").json == []
-    first, second, third = (jobstream("enqueue", kind, "--json").json["id"] for kind in ("a", "b", "a"))
+    first, second, third = (
+        jobstream("enqueue", kind, "--label", f"of={kind}", "--json").json["id"] for kind in ("a", "b", "a")
+    )
 
     everything = jobstream("jobs", "list", "--json").json
-    filtered = jobstream("jobs", "list", "--kind", "a", "--since", "1h", "--json").json
+    filtered = jobstream("jobs", "list", "--kind", "a", "--label", "of=a", "--since", "1h", "--json").json
     either = jobstream("jobs", "list", "--kind", "a", "--kind", "b", "--limit", "2", "--json").json
 
     assert [job["id"] for job in everything] == [third, second, first]

@@ -138,8 +138,9 @@ def _print_addresses(address: str, ground: Ground, queues: list[str]) -> None:
     lines = [
         f"jobstream dev runs on {address}",
         "",
+        f"  page     {address}/",
         f"  api      {address}/schema",
-        f"  curl     curl -N {address}/api/v1/jobs",
+        f"  curl     curl -N {address}/api/v1/events",
         f"  worker   queues {', '.join(queues)}",
     ]
     if ground.embedded is None:

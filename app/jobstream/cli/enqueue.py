@@ -5,25 +5,8 @@ from typing import Any
 
 import rich_click as click
 
-from jobstream.cli.options import JsonValue, ParamType, Span, as_async, examples, json_option
+from jobstream.cli.options import JsonValue, Label, Span, as_async, examples, json_option
 from jobstream.domain.job import Enqueued, NewJob
-
-
-class Label(ParamType[tuple[str, str]]):
-    """A label: a name and a value with `=` between them."""
-
-    name = "NAME=VALUE"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """Name and value."""
-        if isinstance(value, tuple):
-            return value
-        name, equals, text = str(value).partition("=")
-        if not name or not equals:
-            self.fail(f"{value!r} is no NAME=VALUE", param, ctx)
-        return name, text
 
 
 @click.command(

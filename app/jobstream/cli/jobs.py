@@ -7,7 +7,7 @@ from typing import Any
 import rich_click as click
 from rich.text import Text
 
-from jobstream.cli.options import Span, as_async, examples, json_option
+from jobstream.cli.options import Label, Span, as_async, examples, json_option
 from jobstream.domain.job import Job, JobFilter, Outcome, Status
 
 
@@ -20,7 +20,7 @@ def command() -> None:
     "list",
     epilog=examples(
         "jobstream jobs list --status dlq --since 1d",
-        "jobstream jobs list --kind thumbnail --queue images --limit 20",
+        "jobstream jobs list --kind thumbnail --queue images --label tenant=7 --limit 20",
         "jobstream jobs list --status failed --json | jq -r '.[].id'",
     ),
 )
@@ -29,6 +29,7 @@ def command() -> None:
 )
 @click.option("--kind", multiple=True, help="Repeat for or.")
 @click.option("--queue", multiple=True, help="Repeat for or.")
+@click.option("--label", "labels", multiple=True, type=Label(), help="Repeat for or.")
 @click.option("--since", type=Span(), help="Created within that long: 90s, 5m, 2h, 7d.")
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many at most."
@@ -39,6 +40,7 @@ async def list_jobs(
     status: tuple[str, ...],
     kind: tuple[str, ...],
     queue: tuple[str, ...],
+    labels: tuple[tuple[str, str], ...],
     since: float | None,
     limit: int,
     as_json: bool,
@@ -51,6 +53,7 @@ async def list_jobs(
         status=tuple(Status(name) for name in status),
         kind=kind,
         queue=queue,
+        label=labels,
         since=None if since is None else datetime.now(UTC) - timedelta(seconds=since),
     )
     async with open_gateway() as gateway:

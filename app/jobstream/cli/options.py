@@ -22,7 +22,7 @@ else:
             return cls
 
 
-__all__ = ["JsonValue", "Names", "ParamType", "Span", "as_async", "examples", "json_option"]
+__all__ = ["JsonValue", "Label", "Names", "ParamType", "Span", "as_async", "examples", "json_option"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -67,6 +67,23 @@ def _text_of(value: str) -> str:
     if value == "-":
         return sys.stdin.read()
     return Path(value[1:]).read_text() if value.startswith("@") else value
+
+
+class Label(ParamType[tuple[str, str]]):
+    """A label: a name and a value with `=` between them."""
+
+    name = "NAME=VALUE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Name and value."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = str(value).partition("=")
+        if not name or not equals:
+            self.fail(f"{value!r} is no NAME=VALUE", param, ctx)
+        return name, text
 
 
 class Names(ParamType[list[str]]):

@@ -28,7 +28,7 @@ async def countdown(ctx: JobContext, args: Countdown) -> str:
     ticks = max(1, round(min(args.seconds, LONGEST) / TICK))
     for tick in range(1, ticks + 1):
         await asyncio.sleep(TICK)
-        ctx.progress(tick, ticks, step=f"{(ticks - tick) * TICK:.0f} s to go")
+        ctx.progress(tick, ticks, step=f"{(ticks - tick) * TICK:.1f} s to go")
     return "lift-off"
 
 
