@@ -263,8 +263,9 @@ declare
     v_ids text[];
     v_upstreams text[];
     v_blocked text[];
+    v_left integer;
 begin
-    perform jobstream.settle_leftovers(p_limit);
+    v_left := jobstream.settle_leftovers(p_limit);
     v_ids := array(
         select j.id
         from jobstream.jobs as j
@@ -282,7 +283,7 @@ begin
         for update skip locked
     );
     if v_ids = '{}' then
-        return 0;
+        return v_left;
     end if;
 
     if exists (select from jobstream.job_awaits) then
@@ -312,7 +313,7 @@ begin
         inner join jobstream.jobs as j on i.id = j.id
         where j.hold = 'settling' and (j.look_at is null or j.look_at <= v_now)
     ));
-    return cardinality(v_ids) + coalesce(cardinality(v_blocked), 0);
+    return v_left + cardinality(v_ids) + coalesce(cardinality(v_blocked), 0);
 end
 $$;
 
@@ -321,7 +322,7 @@ comment on function jobstream.settle_jobs(integer) is
 
 -- Finishes what changes could not, because somebody held a lock.
 create function jobstream.settle_leftovers(p_limit integer)
-returns void
+returns integer
 language plpgsql
 set search_path = ''
 as $$
@@ -329,6 +330,7 @@ declare
     v_now timestamptz := jobstream.clock();
     v_left record;
     v_is_done boolean;
+    v_count integer := 0;
 begin
     for v_left in
         select l.*
@@ -338,6 +340,7 @@ begin
         limit p_limit
         for update skip locked
     loop
+        v_count := v_count + 1;
         if v_left.job_id is not null then
             v_is_done := jobstream.take_jobs(array[v_left.job_id]) <> '{}'
                 or not exists (select from jobstream.jobs as j where j.id = v_left.job_id);
@@ -355,11 +358,12 @@ begin
             update jobstream.leftovers as l set look_at = v_now + interval '1 s' where l.id = v_left.id;
         end if;
     end loop;
+    return v_count;
 end
 $$;
 
 comment on function jobstream.settle_leftovers(integer) is
-'Finishes what changes left because somebody held a lock.';
+'Finishes what changes left because somebody held a lock; answers how many it took.';
 
 -- Whether settle_jobs() has something to do at once: asked by every claim.
 create function jobstream.is_unsettled(p_now timestamptz)

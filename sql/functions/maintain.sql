@@ -375,6 +375,7 @@ declare
     v_now timestamptz := jobstream.clock();
     v_lost text[];
     v_ids text[];
+    v_settled integer;
     v_is_more boolean := false;
 begin
     perform jobstream.act_as('maintain');
@@ -427,7 +428,12 @@ begin
             and not exists (select from jobstream.jobs as j where j.status = 'running' and j.worker = w.id);
     end if;
 
-    v_is_more := jobstream.settle_jobs(v_batch) = v_batch or v_is_more;
+    -- What one round cancels or lets through may leave something for the next.
+    for v_round in 1..10 loop
+        v_settled := jobstream.settle_jobs(v_batch);
+        exit when v_settled = 0;
+    end loop;
+    v_is_more := v_is_more or v_settled > 0;
     v_is_more := jobstream.keep_house() or v_is_more;
     perform jobstream.act_as('');
     return case when v_is_more then v_now else jobstream.next_due(v_now) end;

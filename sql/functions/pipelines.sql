@@ -39,7 +39,7 @@ returns text
 language sql
 immutable
 as $$
-    select pg_catalog.min(a.key)
+    select pg_catalog.min(coalesce(a.key, 'null'))
     from pg_catalog.jsonb_array_elements(p_steps) as s (step)
     cross join lateral pg_catalog.jsonb_array_elements_text(
         coalesce(nullif(s.step -> 'after', 'null'), '[]')
