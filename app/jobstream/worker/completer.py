@@ -42,10 +42,12 @@ class Step(Enum):
     WAIT = auto()
 
 
-def next_step(error: Exception, size: int) -> Step:
-    """What to do about `size` reports that were refused together."""
+def next_step(error: Exception, size: int, *, hurry: bool = False) -> Step:
+    """What to do about `size` reports that were refused together; in a hurry, nothing that takes its time again."""
     match error:
         case DatabaseUnavailable():
+            return Step.WAIT
+        case TimeoutError() if hurry:
             return Step.WAIT
         case _ if size > 1:
             return Step.SPLIT
@@ -122,7 +124,7 @@ class Completer:
         """Report what was refused at first: in halves, later, or otherwise."""
         patience = Patience(first=0.2)
         while error is not None:
-            match next_step(error, len(group)):
+            match next_step(error, len(group), hurry=self._hurry):
                 case Step.SPLIT:
                     for half in (group[: len(group) // 2], group[len(group) // 2 :]):
                         beside.create_task(self._persist_half(half, beside))

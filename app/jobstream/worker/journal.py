@@ -203,12 +203,14 @@ class Journal:
     async def _send(self, batch: list[_Entry]) -> None:
         try:
             await self._store_patiently(batch)
+        except DatabaseUnavailable as error:
+            for entry in batch:
+                self._refused(entry, error)
         except Exception as error:  # noqa: BLE001  (the handler hears of it, or the log)
             if len(batch) == 1:
-                self._refused(batch[0], error)
-                return
-            for entry in batch:
-                await self._send([entry])
+                return self._refused(batch[0], error)
+            await self._send(batch[: len(batch) // 2])
+            await self._send(batch[len(batch) // 2 :])
 
     async def _store_patiently(self, batch: list[_Entry]) -> None:
         notes = [entry.note for entry in batch]

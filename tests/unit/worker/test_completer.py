@@ -23,3 +23,8 @@ from jobstream.worker.completer import Step, next_step
 )
 def test_next_step(error: Exception, size: int, step: Step) -> None:
     assert next_step(error, size) is step
+
+
+def test_in_a_hurry_nothing_is_cut_in_halves_because_it_takes_long() -> None:
+    assert next_step(TimeoutError(), 1000, hurry=True) is Step.WAIT
+    assert next_step(LeaseLost(), 1000, hurry=True) is Step.SPLIT
