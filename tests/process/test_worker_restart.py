@@ -67,3 +67,23 @@ async def test_a_restart_of_the_database_is_waited_out(
         await conn.close()
     assert first["result"] == 1 and second["result"] == 1
     assert {(job["attempt"], job["crashes"], job["failures"]) for job in (first, second)} == {(1, 0, 0)}
+
+
+@pytest.mark.slow
+async def test_a_worker_that_is_stopped_while_the_database_is_away_ends_all_the_same(
+    server: EmbeddedServer,
+) -> None:
+    with Process(
+        "worker", "tests.process.tasks:app", "--grace", "0", environ={"JOBSTREAM_DATABASE_URL": server.url}
+    ) as worker:
+        conn = await asyncpg.connect(server.url)
+        id = await enqueue(conn, "first-hangs")
+        await status_is(conn, id, "running")
+        await conn.close()
+        postmaster = server.pid
+        os.kill(postmaster, signal.SIGINT)
+        await eventually(lambda: not Path(f"/proc/{postmaster}").exists())
+        worker.signal(signal.SIGTERM)
+        await worker.wait(25)
+        await asyncio.to_thread(server.enter)
+        assert "are given up" in worker.output()
