@@ -14,7 +14,7 @@ declare
     v_count bigint;
 begin
     select j.* into v_job from jobstream.jobs as j where j.id = explain_job.id;
-    if not found or not jobstream.may_touch(v_job.owner) then
+    if not found or not jobstream.may_see(v_job.owner) then
         perform jobstream.refuse('JS404', 'no such job: ' || coalesce(explain_job.id, 'null'));
     end if;
 

@@ -40,7 +40,6 @@ to jobstream_read, jobstream_work;
 grant select on
 jobstream.jobs,
 jobstream.job_events,
-jobstream.job_labels,
 jobstream.event_horizon,
 jobstream.stream_snapshots,
 jobstream.pipelines,
