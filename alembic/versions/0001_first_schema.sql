@@ -807,7 +807,24 @@ as $$
 $$;
 
 comment on function jobstream.may_touch(text) is
-'Whether this database user may see and steer jobs of that owner.';
+'Whether this database user may steer jobs of that owner.';
+
+create function jobstream.may_see(p_owner text)
+returns boolean
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select jobstream.may_touch(p_owner)
+        or exists (
+            select from pg_catalog.pg_roles as r
+            where r.rolname = 'jobstream_read' and pg_has_role(session_user, r.oid, 'member')
+        )
+$$;
+
+comment on function jobstream.may_see(text) is
+'Whether this database user may see jobs of that owner.';
 
 -- functions/values.sql
 -- What values may look like: the limits of the contract, in one place for enqueue and for plain UPDATEs.
@@ -1906,8 +1923,9 @@ declare
     v_ids text[];
     v_upstreams text[];
     v_blocked text[];
+    v_left integer;
 begin
-    perform jobstream.settle_leftovers(p_limit);
+    v_left := jobstream.settle_leftovers(p_limit);
     v_ids := array(
         select j.id
         from jobstream.jobs as j
@@ -1925,7 +1943,7 @@ begin
         for update skip locked
     );
     if v_ids = '{}' then
-        return 0;
+        return v_left;
     end if;
 
     if exists (select from jobstream.job_awaits) then
@@ -1955,7 +1973,7 @@ begin
         inner join jobstream.jobs as j on i.id = j.id
         where j.hold = 'settling' and (j.look_at is null or j.look_at <= v_now)
     ));
-    return cardinality(v_ids) + coalesce(cardinality(v_blocked), 0);
+    return v_left + cardinality(v_ids) + coalesce(cardinality(v_blocked), 0);
 end
 $$;
 
@@ -1964,7 +1982,7 @@ comment on function jobstream.settle_jobs(integer) is
 
 -- Finishes what changes could not, because somebody held a lock.
 create function jobstream.settle_leftovers(p_limit integer)
-returns void
+returns integer
 language plpgsql
 set search_path = ''
 as $$
@@ -1972,6 +1990,7 @@ declare
     v_now timestamptz := jobstream.clock();
     v_left record;
     v_is_done boolean;
+    v_count integer := 0;
 begin
     for v_left in
         select l.*
@@ -1981,6 +2000,7 @@ begin
         limit p_limit
         for update skip locked
     loop
+        v_count := v_count + 1;
         if v_left.job_id is not null then
             v_is_done := jobstream.take_jobs(array[v_left.job_id]) <> '{}'
                 or not exists (select from jobstream.jobs as j where j.id = v_left.job_id);
@@ -1998,11 +2018,12 @@ begin
             update jobstream.leftovers as l set look_at = v_now + interval '1 s' where l.id = v_left.id;
         end if;
     end loop;
+    return v_count;
 end
 $$;
 
 comment on function jobstream.settle_leftovers(integer) is
-'Finishes what changes left because somebody held a lock.';
+'Finishes what changes left because somebody held a lock; answers how many it took.';
 
 -- Whether settle_jobs() has something to do at once: asked by every claim.
 create function jobstream.is_unsettled(p_now timestamptz)
@@ -3675,6 +3696,17 @@ begin
     if v_unknown is not null then
         perform jobstream.refuse('JS400', 'unknown filter: ' || v_unknown, jsonb_build_object('field', v_unknown));
     end if;
+    select min(f.name)
+    into v_unknown
+    from jsonb_each(p_filter) as f (name, value)
+    cross join lateral jsonb_path_query(f.value, 'lax $[*]') as v (value)
+    where jsonb_typeof(v.value) not in ('string', 'number', 'null')
+        or (f.name = 'label' and v.value #>> '{}' !~ '^[^:]+:');
+    if v_unknown is not null then
+        perform jobstream.refuse(
+            'JS400', 'a filter takes a text or an array of texts, label name:value', jsonb_build_object('field', v_unknown)
+        );
+    end if;
     perform (p_filter ->> 'since')::timestamptz, (p_filter ->> 'until')::timestamptz;
 exception
     when data_exception then
@@ -3845,7 +3877,7 @@ begin
         from jobstream.matching_jobs(v_bulk.action, v_bulk.filter, v_bulk.owner, v_bulk.position, v_batch) as m (id)
     );
     perform jobstream.act_as('bulk');
-    perform set_config('jobstream.principal', coalesce(v_bulk.by, ''), true);
+    perform set_config('jobstream.principal', coalesce(v_bulk."by", ''), true);
     v_locked := jobstream.lock_batch(v_ids);
     perform jobstream.do_duty_safely(v_bulk.action, v_locked);
     perform set_config('jobstream.principal', v_before, true);
@@ -4279,6 +4311,7 @@ declare
     v_now timestamptz := jobstream.clock();
     v_lost text[];
     v_ids text[];
+    v_settled integer;
     v_is_more boolean := false;
 begin
     perform jobstream.act_as('maintain');
@@ -4331,7 +4364,12 @@ begin
             and not exists (select from jobstream.jobs as j where j.status = 'running' and j.worker = w.id);
     end if;
 
-    v_is_more := jobstream.settle_jobs(v_batch) = v_batch or v_is_more;
+    -- What one round cancels or lets through may leave something for the next.
+    for v_round in 1..10 loop
+        v_settled := jobstream.settle_jobs(v_batch);
+        exit when v_settled = 0;
+    end loop;
+    v_is_more := v_is_more or v_settled > 0;
     v_is_more := jobstream.keep_house() or v_is_more;
     perform jobstream.act_as('');
     return case when v_is_more then v_now else jobstream.next_due(v_now) end;
@@ -4474,7 +4512,7 @@ returns text
 language sql
 immutable
 as $$
-    select pg_catalog.min(a.key)
+    select pg_catalog.min(coalesce(a.key, 'null'))
     from pg_catalog.jsonb_array_elements(p_steps) as s (step)
     cross join lateral pg_catalog.jsonb_array_elements_text(
         coalesce(nullif(s.step -> 'after', 'null'), '[]')
@@ -5358,7 +5396,7 @@ declare
     v_count bigint;
 begin
     select j.* into v_job from jobstream.jobs as j where j.id = explain_job.id;
-    if not found or not jobstream.may_touch(v_job.owner) then
+    if not found or not jobstream.may_see(v_job.owner) then
         perform jobstream.refuse('JS404', 'no such job: ' || coalesce(explain_job.id, 'null'));
     end if;
 
@@ -5854,7 +5892,6 @@ to jobstream_read, jobstream_work;
 grant select on
 jobstream.jobs,
 jobstream.job_events,
-jobstream.job_labels,
 jobstream.event_horizon,
 jobstream.stream_snapshots,
 jobstream.pipelines,
