@@ -261,13 +261,11 @@ async def test_operator_does_everything_on_every_job(conn: Connection, as_role: 
 async def test_operator_cannot_talk_its_way_past_the_checks(
     conn: Connection, as_role: Connect, setting: str
 ) -> None:
-    job_id = await running(conn)
+    job_id, waiting = await running(conn), await enqueue(conn)
     operator = await as_role(OPERATE)
     await operator.execute(f"set {setting}")
     with refused("JS409"):
-        await operator.execute(
-            "update jobstream.jobs set status = 'running' where status = 'pending' or true"
-        )
+        await operator.execute("update jobstream.jobs set status = 'running' where id = $1", waiting)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await operator.execute("update jobstream.jobs set revision = revision + 1, status = 'done'")
     await operator.execute("update jobstream.jobs set status = 'done' where id = $1", job_id)
