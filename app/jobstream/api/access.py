@@ -12,6 +12,7 @@ from litestar.handlers import BaseRouteHandler
 from msgspec import Struct
 
 from jobstream.api.problems import Fault, Rejected
+from jobstream.domain.ticket import Ticket
 from jobstream.domain.token import SCOPES, Identity
 from jobstream.errors import Forbidden, Unauthorized
 
@@ -29,9 +30,12 @@ _OPEN: Final = "open"
 
 
 class Caller(Struct, frozen=True):
-    """Whoever sent a request."""
+    """Whoever sent a request, and the ticket by which that was said, which bounds what may be followed."""
 
     identity: Identity
+    ticket: Ticket | None = None
+    seconds: float | None = None
+    """How long the ticket lasts yet."""
 
     @property
     def principal(self) -> str:
@@ -74,6 +78,14 @@ class Caller(Struct, frozen=True):
             raise Forbidden(f"{where}: another owner than yourself takes the scope `operate`")
 
 
+class TicketClerk(Protocol):
+    """Finds out who comes with a ticket."""
+
+    async def admit(self, connection: AnyConnection, text: str, *, from_beginning: bool) -> Caller:
+        """The caller behind the ticket. Raises Unauthorized; TicketOver for one that has expired."""
+        ...
+
+
 class Authenticator(Protocol):
     """Finds out who sends a request."""
 
@@ -109,11 +121,21 @@ async def admit(connection: AnyConnection, handler: BaseRouteHandler) -> None:
     scope = scope_of(handler)
     if scope is None:
         return
-    authenticate: Authenticator = connection.app.state.jobstream.authenticate
-    identity = await authenticate(connection, query=bool(handler.opt.get("jobstream.stream")))
-    if not identity.has(scope):
+    caller = await _caller(connection, handler)
+    if not caller.identity.has(scope):
         raise Forbidden(f"the credential lacks the scope `{scope}`")
-    connection.scope["user"] = Caller(identity)
+    connection.scope["user"] = caller
+
+
+async def _caller(connection: AnyConnection, handler: BaseRouteHandler) -> Caller:
+    services = connection.app.state.jobstream
+    is_stream = bool(handler.opt.get("jobstream.stream"))
+    ticket = connection.query_params.get("ticket") if is_stream else None
+    if ticket is None:
+        authenticate: Authenticator = services.authenticate
+        return Caller(await authenticate(connection, query=is_stream))
+    clerk: TicketClerk = services.tickets
+    return await clerk.admit(connection, str(ticket), from_beginning="id" in connection.path_params)
 
 
 def method_of(connection: AnyConnection) -> str:

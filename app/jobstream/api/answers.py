@@ -86,8 +86,12 @@ def stream(services: Services, caller: Caller, script: Script) -> Response[bytes
     """A stream that also ends with its caller's credential."""
 
     async def watched(outlet: Outlet) -> None:
+        if caller.seconds is not None:
+            outlet.expire(caller.seconds)
         with services.credentials.watching(caller.identity.id, outlet):
             await script(outlet)
+        if outlet.expired:
+            await outlet.control("end", {"reason": "ticket"}, id=outlet.position)
 
     return EventStream(watched, ticker=services.ticker)
 

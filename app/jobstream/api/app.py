@@ -25,6 +25,7 @@ from jobstream.api.routes.pipelines import PipelinesController
 from jobstream.api.routes.queues import QueuesController, WorkersController
 from jobstream.api.routes.session import SessionController
 from jobstream.api.routes.summary import SummaryController
+from jobstream.api.routes.tickets import TicketsController
 from jobstream.api.services import Services, running
 from jobstream.api.strict import StrictRequest
 from jobstream.settings import Settings
@@ -65,6 +66,7 @@ def _application(settings: Settings, **options: Any) -> Litestar:
             QueuesController,
             SessionController,
             SummaryController,
+            TicketsController,
             WorkersController,
         ],
     )

@@ -69,6 +69,15 @@ class Rejected(InvalidArgument):
         self.faults = faults
 
 
+class TicketOver(Unauthorized):
+    """A ticket that was good once. `position` is where its stream would have gone on."""
+
+    def __init__(self, position: str) -> None:
+        """`position` may stand in an `id:` line."""
+        super().__init__("this ticket has expired")
+        self.position = position
+
+
 class UnsupportedMediaType(Rejected):
     """The body is not JSON, or does not say so."""
 
@@ -153,6 +162,16 @@ def overloaded(retry_ms: int = 5_000) -> Response[bytes]:
     )
 
 
+def ended(position: str) -> Response[bytes]:
+    """The answer to a stream whose ticket has expired: a 401 would keep an EventSource from ever asking again."""
+    body = blocks.retry() + blocks.control("end", {"reason": "ticket"}, id=position)
+    return Response(
+        body,
+        media_type=blocks.MEDIA_TYPE,
+        headers={"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"},
+    )
+
+
 def _is_event_stream(request: Request[Any, Any, Any]) -> bool:
     # Where no route was found there is no handler.
     handler: BaseRouteHandler | None = dict(request.scope).get("route_handler")  # type: ignore[assignment]
@@ -166,6 +185,8 @@ def answer_error(request: Request[Any, Any, Any], error: JobStreamError) -> Resp
     kind = kind_of(error)
     if kind is None:
         return answer_failure(request, error)
+    if isinstance(error, TicketOver) and _is_event_stream(request):
+        return ended(error.position)
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
         _log.warning("unavailable: %s", error)
         if _is_event_stream(request):

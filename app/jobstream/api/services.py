@@ -16,6 +16,7 @@ from jobstream.api.shared import Shared
 from jobstream.api.streams.outlet import Pace, Ticker
 from jobstream.api.streams.source import DIMENSIONS, Place, StoredEvents
 from jobstream.api.streams.summary import Question
+from jobstream.api.tickets import Tickets
 from jobstream.domain.job import Summary
 from jobstream.errors import SettingsError
 from jobstream.hub import Feed, Hub
@@ -28,6 +29,7 @@ from jobstream.store.jobs import JobStore
 from jobstream.store.leases import LeaseStore
 from jobstream.store.listener import Listener
 from jobstream.store.pool import Database
+from jobstream.store.tickets import TicketStore
 from jobstream.store.tokens import TokenStore
 
 _STREAMS_SHARE = 0.75
@@ -58,6 +60,12 @@ class Services:
         self._drained_by = 0.0
         self.authenticate: Authenticator = (
             authenticate_locally if settings.auth == "off" else TokenAuthenticator(self.tokens)
+        )
+        self.tickets = Tickets(
+            store=TicketStore(database, key=settings.secret_key),
+            tokens=self.tokens,
+            events=self.events,
+            local=settings.auth == "off",
         )
 
     async def _summary(self, question: Question) -> Summary:

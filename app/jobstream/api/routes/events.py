@@ -28,6 +28,7 @@ from jobstream.api.streams.many import ManyStream
 from jobstream.api.streams.pages import job_page, page
 from jobstream.api.streams.response import HEADERS
 from jobstream.api.streams.start import Asked, job_start, start
+from jobstream.api.tickets import check_job, within
 from jobstream.domain.job import Job
 from jobstream.store.events import EventFilter
 
@@ -79,6 +80,9 @@ def provide_filter(
 Credential = Annotated[
     str | None, QueryParameter(name="token", description="The token, for clients that cannot set headers.")
 ]
+TicketText = Annotated[
+    str | None, QueryParameter(name="ticket", description="A stream ticket, instead of a token.")
+]
 Wait = Annotated[str | None, QueryParameter(name="wait", description="JSON: seconds to wait, at most 30.")]
 PageLimit = Annotated[str | None, QueryParameter(name="limit", description="JSON: events a page, 1 to 1000.")]
 
@@ -109,9 +113,11 @@ class EventsController(Controller):
         limit: PageLimit = None,
         wait: Wait = None,
         token: Credential = None,
+        ticket: TicketText = None,
     ) -> Response[Any]:
         """The job's whole history, then what happens, until it has ended."""
         job = await services.jobs.get(read_id(id), owner=caller.owner)
+        check_job(caller.ticket, job)
         begin = await job_start(services.events, job.id, asked)
         if stream_form(request.headers.get("accept")) is Form.JSON:
             seconds = read_seconds("wait", wait, request.headers.get("prefer"), most=30.0)
@@ -138,9 +144,10 @@ class EventsController(Controller):
         limit: PageLimit = None,
         wait: Wait = None,
         token: Credential = None,
+        ticket: TicketText = None,
     ) -> Response[Any]:
         """What happens to the jobs that the filter admits, from now on unless asked otherwise."""
-        filter = structs.replace(filter, owner=caller.owners_among(filter.owner))
+        filter = within(caller.ticket, structs.replace(filter, owner=caller.owners_among(filter.owner)))
         begin = await start(services.events, asked)
         if stream_form(request.headers.get("accept")) is Form.JSON:
             seconds = read_seconds("wait", wait, request.headers.get("prefer"), most=30.0)

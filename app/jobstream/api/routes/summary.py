@@ -13,6 +13,7 @@ from jobstream.api.negotiation import wants
 from jobstream.api.queries import Label, Many, read_ids, read_labels
 from jobstream.api.streams.blocks import MEDIA_TYPE
 from jobstream.api.streams.summary import SummaryStream
+from jobstream.api.tickets import jobs_within
 from jobstream.domain.job import JobFilter
 
 
@@ -49,8 +50,12 @@ class SummaryController(Controller):
             str | None,
             QueryParameter(name="token", description="The token, for clients that cannot set headers."),
         ] = None,
+        ticket: Annotated[
+            str | None, QueryParameter(name="ticket", description="A stream ticket, instead of a token.")
+        ] = None,
     ) -> Response[Any]:
         """How many jobs stand where, and up to ten that run; as `text/event-stream` also whenever it changes."""
+        asked = jobs_within(caller.ticket, asked)
         question = (asked, caller.owner)
         if not wants(request.headers.get("accept"), MEDIA_TYPE):
             found = await services.jobs.summary(asked, owner=caller.owner)
