@@ -10,7 +10,7 @@ def message(number: int, *, size: int = 10, **facets: str | tuple[str, ...]) -> 
     found: Facets = {
         name: (values,) if isinstance(values, str) else values for name, values in facets.items()
     }
-    return Message(number=number, facets=found, head=b"x" * size, own=b"", shared=b"")
+    return Message(number=number, token=str(number), facets=found, own=b"", shared=b"x" * size)
 
 
 def hub_at(position: int = 0) -> Hub[int]:
@@ -25,6 +25,7 @@ def publish(hub: Hub[int], *messages: Message) -> None:
     position = messages[-1].number
     hub.publish(messages, position)
     hub.finish(position)
+    hub.wake()
 
 
 class Numbers:
@@ -52,4 +53,4 @@ class Numbers:
         upto = min(target, position + self.page)
         self._target = target if upto < target else None
         messages = [message(number, queue="q") for number in range(position + 1, upto + 1)]
-        return Step(messages, upto, self._target)
+        return Step(messages, upto, lambda message: message.number, self._target)

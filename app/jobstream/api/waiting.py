@@ -7,7 +7,7 @@ from typing import Final
 from jobstream.api.services import Services
 from jobstream.api.streams.source import Place
 from jobstream.domain.job import TERMINAL, Job
-from jobstream.hub import Interest, Subscription, Wake
+from jobstream.hub import Interest, Subscription
 
 _TERMINAL: Final = frozenset(map(str, TERMINAL))
 
@@ -32,9 +32,8 @@ async def ended(services: Services, id: str, owner: str | None, seconds: float) 
         services.hub.unsubscribe(subscription)
 
 
-async def something(subscription: Subscription[Place], seconds: float) -> Wake:
+async def something(subscription: Subscription[Place], seconds: float) -> None:
     """Until the subscription wakes, at most so long."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            return await subscription.wait()
-    return Wake.NOTHING
+            await subscription.wait()

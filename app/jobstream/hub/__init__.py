@@ -7,7 +7,7 @@ knows neither where messages come from nor what a position in the stream means; 
 from jobstream.hub.feed import Feed, Source, Step
 from jobstream.hub.hub import Hub
 from jobstream.hub.message import Facets, Interest, Message
-from jobstream.hub.subscription import Bounds, Subscription, Wake
+from jobstream.hub.subscription import Bounds, Subscription
 
 __all__ = [
     "Bounds",
@@ -19,5 +19,4 @@ __all__ = [
     "Source",
     "Step",
     "Subscription",
-    "Wake",
 ]

@@ -7,7 +7,7 @@ A step that fails is taken again from the same position, so an outage delays mes
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -22,10 +22,15 @@ _log = logging.getLogger("jobstream.hub")
 
 
 class Step(Struct, Generic[P], frozen=True):
-    """What one reading brought. With a `target` the batch goes on beyond `position`, and will end there."""
+    """What one reading brought, and the position after it.
+
+    With a `target` the batch goes on beyond `position`, and will end there. `after` tells the position after one of the
+    messages while the batch lasts.
+    """
 
     messages: list[Message]
     position: P
+    after: Callable[[Message], P]
     target: P | None = None
 
 
@@ -53,6 +58,13 @@ class Pace(Struct, frozen=True):
 
 
 PACE = Pace()
+
+_OFFERS: Final = 4_000
+"""Subscribers times messages between two looks at other work: some 5 ms."""
+_AT_ONCE: Final = 100
+"""Messages after which subscribers are woken in the middle of a batch: well within what they may queue."""
+_WAKES: Final = 200
+"""Subscribers woken between two looks at other work: about as long."""
 
 
 class Feed(Generic[P]):
@@ -140,15 +152,36 @@ class Feed(Generic[P]):
             return
         if step.messages:
             self._hot_until = asyncio.get_running_loop().time() + self._pace.hot_for
-        in_parts = step.target is not None or self.hub.within_batch
-        if step.target is not None:
-            self.hub.begin(step.target)
-        self.hub.publish(step.messages, step.position)
+        went_on = step.target is not None or self.hub.within_batch
+        self.hub.begin(step.position if step.target is None else step.target)
+        await self._publish(step)
         if step.target is None:
             self.hub.finish(step.position)
-        if in_parts:
+        await self._wake()
+        if went_on:
             # More of the batch; or after it what came since it began, for which the bell may have rung meanwhile.
             self.ring()
+
+    async def _publish(self, step: Step[P]) -> None:
+        """In pieces, so that a big batch to many subscribers holds up nothing else.
+
+        They are woken when there is much for each: what is written at once costs little more than one message.
+        """
+        size = max(1, _OFFERS // max(1, len(self.hub)))
+        last = max(0, len(step.messages) - 1) // size * size
+        for place in range(0, last, size):
+            piece = step.messages[place : place + size]
+            self.hub.publish(piece, step.after(piece[-1]))
+            if (place + size) // _AT_ONCE > place // _AT_ONCE:
+                await self._wake()
+            await asyncio.sleep(0)
+        self.hub.publish(step.messages[last:], step.position)
+
+    async def _wake(self) -> None:
+        left = self.hub.wake(_WAKES)
+        while left:
+            await asyncio.sleep(0)
+            left = self.hub.wake(_WAKES)
 
     async def _pause(self, least: float) -> None:
         await asyncio.sleep(least)

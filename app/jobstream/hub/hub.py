@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from jobstream.hub.message import Interest, Message
-from jobstream.hub.subscription import BOUNDS, Bounds, Subscription, Wake
+from jobstream.hub.subscription import BOUNDS, Bounds, Subscription
 
 P = TypeVar("P")
 
@@ -25,10 +25,11 @@ class Hub(Generic[P]):
         """A hub without a position; the first `resume` gives it one."""
         self._dimensions = tuple(dimensions)
         self._bounds = bounds
-        self._index: dict[tuple[str, str], dict[Subscription[P], Interest]] = defaultdict(dict)
+        self._index: dict[tuple[str, str], dict[Subscription[P], Interest | None]] = defaultdict(dict)
         self._counts: dict[str, int] = defaultdict(int)
         self._subscriptions: dict[Subscription[P], None] = {}
         self._joining: list[Subscription[P]] = []
+        self._touched: list[Subscription[P]] = []
         self._target: P | None = None
         self._drained_at: float | None = None
         self.position: P | None = None
@@ -98,13 +99,23 @@ class Hub(Generic[P]):
         self._target = target
 
     def publish(self, messages: Iterable[Message], position: P) -> None:
-        """Pass on a part of the batch; everybody then stands at `position`."""
-        touched: dict[Subscription[P], None] = {}
+        """Pass on a part of the batch; everybody then stands at `position`. `wake` follows."""
         for message in messages:
-            self._pass_on(message, touched)
+            self._pass_on(message)
         self.position = position
-        for subscription in touched:
-            subscription.notify(Wake.MESSAGES)
+
+    def wake(self, most: int | None = None) -> bool:
+        """Wake who got messages, at most so many; says whether some are left.
+
+        A few at a time, with other work between: thousands woken in one go hold up every request of the process for as
+        long as all of them take to write.
+        """
+        count = len(self._touched) if most is None else most
+        woken, self._touched = self._touched[:count], self._touched[count:]
+        for subscription in woken:
+            subscription.touched = False
+            subscription.wake()
+        return bool(self._touched)
 
     def finish(self, position: P) -> None:
         """The batch is over; who joined during it begins here."""
@@ -125,7 +136,7 @@ class Hub(Generic[P]):
         loop = asyncio.get_running_loop()
         left = max(0.0, (self._drained_at or 0.0) - loop.time())
         # Spread, or all of them come back to the next instance in the same instant.
-        loop.call_later(left * random.random(), subscription.notify, Wake.CLOSING)
+        loop.call_later(left * random.random(), subscription.close)
 
     def _arrive(self, position: P) -> None:
         self.position = position
@@ -134,17 +145,19 @@ class Hub(Generic[P]):
         for subscription in joining:
             self._enter(subscription)
 
-    def _pass_on(self, message: Message, touched: dict[Subscription[P], None]) -> None:
+    def _pass_on(self, message: Message) -> None:
         for subscription, rest in self._candidates(message):
             # A message with two labels that one subscriber asked for is found twice.
-            if subscription.latest is message or not rest.admits(message.facets):
+            if subscription.latest is message or not (rest is None or rest.admits(message.facets)):
                 continue
             subscription.latest = message
             if subscription.offer(message):
                 self.delivered += 1
-                touched[subscription] = None
+                if not subscription.touched:
+                    subscription.touched = True
+                    self._touched.append(subscription)
 
-    def _candidates(self, message: Message) -> Iterator[tuple[Subscription[P], Interest]]:
+    def _candidates(self, message: Message) -> Iterator[tuple[Subscription[P], Interest | None]]:
         if everybody := self._index.get(_ALL):
             yield from everybody.items()
         for dimension in self._counts:
@@ -164,7 +177,7 @@ class Hub(Generic[P]):
     def _enter(self, subscription: Subscription[P]) -> None:
         keys, rest = self._keys(subscription.interest)
         for key in keys:
-            self._index[key][subscription] = rest
+            self._index[key][subscription] = rest if rest.wanted else None
             if key is not _ALL:
                 self._counts[key[0]] += 1
 

@@ -9,22 +9,20 @@ Facets = Mapping[str, tuple[str, ...]]
 
 
 class Message(Struct, frozen=True, gc=False):
-    """One event, encoded once for everybody.
-
-    `head` is the block up to its `id:` line. What follows is `own` on the stream of the one job it belongs to, where
-    `number` counts, and `shared` everywhere else.
+    """One event, encoded once for everybody: as it goes out on the stream of the one job it belongs to (`own`), where
+    `number` counts, and as it does everywhere else (`shared`), where `token` is the position after it.
     """
 
     number: int
+    token: str
     facets: Facets
-    head: bytes
     own: bytes
     shared: bytes
 
     @property
     def size(self) -> int:
         """Bytes on the wire, near enough for a bound."""
-        return len(self.head) + len(self.shared)
+        return len(self.shared)
 
 
 class Interest(Struct, frozen=True):

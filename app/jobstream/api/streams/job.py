@@ -15,7 +15,7 @@ from jobstream.api.streams.source import Place
 from jobstream.api.streams.start import JobStart
 from jobstream.domain.event import StoredEvent
 from jobstream.domain.job import Job, Status
-from jobstream.hub import Feed, Interest, Message, Subscription, Wake
+from jobstream.hub import Feed, Interest, Message, Subscription
 from jobstream.store.events import EventStore, ResetReason
 from jobstream.store.jobs import JobStore
 
@@ -42,7 +42,7 @@ class JobStream:
         """Run to the end of the job, of the stream's life, or of the client's."""
         lifecycle = self._job.lifecycle
         hello = {"status": lifecycle.status, "progress": lifecycle.progress}
-        await outlet.write((blocks.retry(), blocks.control("hello", hello, id=self._start.own)))
+        await outlet.write([blocks.retry(), blocks.control("hello", hello, id=self._start.own)])
         if self._start.reset is not None:
             await self._reset(outlet, self._start.reset)
         while not await self._follow(outlet):
@@ -52,11 +52,12 @@ class JobStream:
         """Catch up and go along. False: messages were dropped, so that has to be done again."""
         subscription = await self._feed.join(Interest({"job_id": frozenset((self._job.id,))}))
         assert subscription is not None  # joins that ask for no position are not refused
-        outlet.poke = subscription.poke
+        outlet.poke = subscription.wake
         try:
             await self._catch_up(outlet)
             while not self._over(outlet, subscription):
-                if Wake.LOST in await subscription.wait():
+                await subscription.wait()
+                if subscription.lost:
                     return False
                 await self._pass_on(outlet, subscription.take())
             if self._ended:
@@ -84,9 +85,7 @@ class JobStream:
             await self._reset(outlet, ResetReason.PRUNED)
             page = await self._page()
         while page:
-            await outlet.write(
-                part for event in page for part in (blocks.event_head(event), blocks.tail(str(event.id)))
-            )
+            await outlet.write([blocks.event_head(event) + blocks.tail(str(event.id)) for event in page])
             self._stand(page[-1].id, page[-1].status, page[-1].type)
             page = await self._page() if len(page) == _PAGE and not outlet.over else []
 
@@ -99,7 +98,7 @@ class JobStream:
         if not fresh:
             await outlet.heartbeat(str(self._position))
             return
-        await outlet.write(part for message in fresh for part in (message.head, message.own))
+        await outlet.write([message.own for message in fresh])
         last = fresh[-1]
         self._stand(last.number, next(iter(last.facets["status"]), None), last.facets["type"][0])
 
@@ -117,7 +116,7 @@ class JobStream:
         self._status = self._job.status
         id = str(self._position)
         await outlet.control("reset", {"reason": reason}, id=id)
-        await outlet.write((blocks.head("status", status_event(self._job, self._position)), blocks.tail(id)))
+        await outlet.write([blocks.head("status", status_event(self._job, self._position)), blocks.tail(id)])
 
 
 def _is_creation(page: list[StoredEvent]) -> bool:

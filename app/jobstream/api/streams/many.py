@@ -4,7 +4,7 @@ from jobstream.api.streams import blocks
 from jobstream.api.streams.outlet import Outlet
 from jobstream.api.streams.source import Place, interest, message
 from jobstream.api.streams.start import Start
-from jobstream.hub import Feed, Message, Subscription, Wake
+from jobstream.hub import Feed, Message, Subscription
 from jobstream.store.events import EventFilter, EventStore, Reset, ResetReason
 
 
@@ -21,7 +21,7 @@ class ManyStream:
 
     async def __call__(self, outlet: Outlet) -> None:
         """Run until the stream's or the client's life ends."""
-        await outlet.write((blocks.retry(), blocks.control("hello", {}, id=self._start.own)))
+        await outlet.write([blocks.retry(), blocks.control("hello", {}, id=self._start.own)])
         if self._start.reset is not None:
             await self._reset(outlet, self._start.reset)
         while not await self._follow(outlet):
@@ -34,7 +34,7 @@ class ManyStream:
             self._cursor = (await self._events.position()).cursor
             await self._reset(outlet, ResetReason.UNKNOWN)
             return False
-        outlet.poke = subscription.poke
+        outlet.poke = subscription.wake
         try:
             return await self._catch_up(outlet, subscription) and await self._go_along(outlet, subscription)
         finally:
@@ -69,7 +69,8 @@ class ManyStream:
     async def _go_along(self, outlet: Outlet, subscription: Subscription[Place]) -> bool:
         latest: Message | None = None
         while not (outlet.over or subscription.closing):
-            if Wake.LOST in await subscription.wait():
+            await subscription.wait()
+            if subscription.lost:
                 await self._read_on_after(outlet, latest)
                 return False
             if messages := subscription.take():
@@ -83,7 +84,7 @@ class ManyStream:
         """Take up the client's own cursor again; without a message it is still where the catching up ended."""
         if latest is None:
             return
-        resolved = await self._events.resolve(latest.shared[4:-2].decode())
+        resolved = await self._events.resolve(latest.token)
         if isinstance(resolved, Reset):
             await self._go_on_at(outlet, resolved)
         else:
@@ -98,4 +99,4 @@ class ManyStream:
 
 
 async def _send(outlet: Outlet, messages: list[Message]) -> None:
-    await outlet.write(part for message in messages for part in (message.head, message.shared))
+    await outlet.write([message.shared for message in messages])

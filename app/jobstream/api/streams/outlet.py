@@ -1,7 +1,8 @@
 """The client's end of one stream: what was sent, how long ago, and whether the client still takes any of it."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from litestar.types import Send
@@ -11,6 +12,9 @@ from jobstream.api.streams import blocks
 
 _CHUNK: Final = 48 * 1024
 """Below the 64 KiB at which a transport begins to push back."""
+
+
+_ID: Final = re.compile(rb"^id: (?P<id>[^\n]*)\n\n\Z", re.MULTILINE)
 
 
 class Connection(Protocol):
@@ -57,12 +61,21 @@ class Outlet:
         self._ends_at = self._sent_at + blocks.spread_out(pace.age * 1000, pace.age_spread) / 1000
         self._moved_at: float | None = None
         self._unsent = 0
-        self._dismissed = False
+        self.over = False
+        """Whether the stream has reached its maximum age, or was dismissed."""
+        self.expired = False
+        """Whether its ticket has expired: the stream is to say so."""
+        self._expires_at: float | None = None
+        self.position = ""
+        """The last `id` that was sent; known for streams with a ticket only."""
         self.poke: Callable[[], None] | None = None
         """Called when a heartbeat or the maximum age is due."""
 
-    async def write(self, parts: Iterable[bytes]) -> None:
+    async def write(self, parts: Sequence[bytes]) -> None:
         """Send, in pieces that a client on a slow line can take one by one. Raises Stalled."""
+        if len(parts) == 1:
+            await self._pass(parts[0])
+            return
         piece: list[bytes] = []
         size = 0
         for part in parts:
@@ -76,38 +89,46 @@ class Outlet:
 
     async def control(self, type: str, data: object, *, id: str | None) -> None:
         """Send a control event."""
-        await self.write((blocks.control(type, data, id=id),))
+        await self._pass(blocks.control(type, data, id=id))
 
     async def heartbeat(self, id: str) -> None:
         """Send a heartbeat if it has been silent for long enough."""
         if self._now() >= self._sent_at + self._pace.heartbeat:
             await self.control("heartbeat", {}, id=id)
 
-    @property
-    def over(self) -> bool:
-        """Whether the stream has reached its maximum age, or was dismissed."""
-        return self._dismissed or self._now() >= self._ends_at
+    def expire(self, seconds: float) -> None:
+        """End the stream after so long: that is what its ticket has left. Before the first block."""
+        self._expires_at = self._now() + seconds
 
     def dismiss(self) -> None:
-        """End the stream soon: its credential has."""
-        self._dismissed = True
+        """End the stream soon: its time has come, or its credential has ended."""
+        self.over = True
         if self.poke is not None:
             self.poke()
 
     def tick(self, now: float) -> None:
         """Look whether something is due. One look at all streams twice a second is cheaper than a timer for each."""
+        if now >= self._ends_at:
+            self.dismiss()
+        elif self._expires_at is not None and now >= self._expires_at:
+            self.expired = True
+            self.dismiss()
         if self._moved_at is not None:
             self._look_for_movement(now)
-        elif self.poke is not None and now >= min(self._sent_at + self._pace.heartbeat, self._ends_at):
+        elif self.poke is not None and now >= self._sent_at + self._pace.heartbeat:
             self.poke()
 
     async def _pass(self, piece: bytes) -> None:
+        if self._expires_at is not None and (id := _ID.search(piece[-256:])):
+            self.position = id["id"].decode()
         message: Any = {"type": "http.response.body", "body": piece, "more_body": True}
         if self._connection is None:
             await self._pass_blindly(message)
+        elif not (unsent := self._connection.unsent()):
+            # Nothing is in the way, so this does not wait for the client.
+            await self._send(message)
         else:
-            self._moved_at = self._now()
-            self._unsent = self._connection.unsent()
+            self._moved_at, self._unsent = self._now(), unsent
             await self._send(message)
             self._moved_at = None
         self._sent_at = self._now()

@@ -38,21 +38,24 @@ class StoredEvents:
         batch = await self._events.step(place.cursor)
         if isinstance(batch, Reset):
             return None
+        epoch, seen, upto = batch.cursor.epoch, place.cursor.seen, batch.cursor.upto or batch.cursor.seen
         return Step(
             [message(event, batch.tokens) for event in batch.events],
             Place(batch.cursor, place.token if batch.token is None else batch.token),
+            lambda message: Place(Cursor(epoch, seen, upto, message.number), message.token),
             _target(batch),
         )
 
 
 def message(event: StoredEvent, tokens: Tokens) -> Message:
     """An event as the hub passes it on."""
+    head, token = blocks.event_head(event), tokens.at(event.id)
     return Message(
         number=event.id,
+        token=token,
         facets=facets(event),
-        head=blocks.event_head(event),
-        own=blocks.tail(str(event.id)),
-        shared=blocks.tail(tokens.at(event.id)),
+        own=head + blocks.tail(str(event.id)),
+        shared=head + blocks.tail(token),
     )
 
 

@@ -34,10 +34,10 @@ class SummaryStream:
         """Run until the stream's or the client's life ends."""
         subscription = await self._feed.join(interest(_events_of(self._question)))
         assert subscription is not None  # joins that ask for no position are not refused
-        outlet.poke = subscription.poke
+        outlet.poke = subscription.wake
         try:
             hello = blocks.control("hello", {}, id=subscription.start.token)
-            await outlet.write((blocks.retry(), hello))
+            await outlet.write([blocks.retry(), hello])
             await self._tell(outlet)
             while not (outlet.over or subscription.closing):
                 subscription = await self._wait(outlet, subscription)
@@ -54,7 +54,7 @@ class SummaryStream:
             again = await self._feed.join(subscription.interest)
             assert again is not None
             subscription = again
-            outlet.poke = subscription.poke
+            outlet.poke = subscription.wake
         if happened:
             await self._tell(outlet)
         await outlet.heartbeat(self._feed.hub.position_of(subscription).token)
