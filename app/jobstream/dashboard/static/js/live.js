@@ -1,5 +1,6 @@
 // The one stream of this browser: every event that the caller may see, shared by all tabs, paused by whoever reads.
 import { connect } from '../../client.js';
+import { redrawSoon } from './screen.js';
 import { session } from './session.js';
 
 const listeners = new Set();
@@ -21,7 +22,11 @@ export function open() {
   stream = connect({
     url: new URL('.', document.baseURI),
     share: `dashboard ${session.principal}`,
-    onEvents: (events) => unlessPaused(events, (passed) => tell('onEvents', passed)),
+    onEvents: (events) => {
+      if (live.isPaused) live.missed += events.length;
+      else tell('onEvents', events);
+      if (live.isPaused) redrawSoon();
+    },
     onReset: () => tell('onReset'),
     onState: (state) => {
       const isBack = state.phase === 'live' && live.phase !== 'live' && live.wasLive;
@@ -76,6 +81,5 @@ export function resume() {
 }
 
 function unlessPaused(events, take) {
-  if (live.isPaused) live.missed += events.length;
-  else take(events);
+  if (!live.isPaused) take(events);
 }

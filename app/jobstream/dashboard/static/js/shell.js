@@ -1,7 +1,7 @@
 // What surrounds every view: navigation, title, whether it is live, the SQL of it, messages.
 import { counts } from './data/counts.js';
 import { h } from './dom.js';
-import { number, short, ticking } from './format.js';
+import { many, number, short, ticking } from './format.js';
 import * as live from './live.js';
 import { link } from './router.js';
 import { redraw } from './screen.js';
@@ -67,8 +67,8 @@ function Count({ name }) {
 /** The truth about itself. A click stops what moves, and lets it go again. */
 function Live() {
   const { phase, isPaused, missed } = live.live;
-  if (isPaused) return h(Chip, { isOn: true, onClick: live.resume, title: 'Go on and read everything again' }, `paused by you${missed ? `, ${number(missed)} events passed` : ''}`);
-  if (phase === 'live') return h('button', { type: 'button', class: 'live', onClick: live.pause, title: 'Hold still' }, 'live');
+  if (isPaused) return h(Chip, { isOn: true, onClick: () => { live.resume(); redraw(); }, title: 'Go on and read everything again' }, `paused by you${missed ? `, ${many(missed, 'event')} passed` : ''}`);
+  if (phase === 'live') return h('button', { type: 'button', class: 'live', onClick: () => { live.pause(); redraw(); }, title: 'Hold still' }, 'live');
   if (phase === 'refused') return h('span', { class: 'live off', role: 'status' }, 'not connected');
   if (!live.live.wasLive) return h('span', { class: 'live wait', role: 'status' }, 'connecting');
   const heard = live.lastHeard();

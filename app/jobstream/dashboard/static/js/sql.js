@@ -59,6 +59,7 @@ export const call = {
   resume: (name) => `select jobstream.resume_queue(${literal(name)});`,
   where: (action, filter) => `select * from jobstream.${action}_where(${json(filter)}, dry_run => false);`,
   setQueue: (name, settings) => `select jobstream.set_queue(${literal(name)}${Object.entries(settings).map(([key, value]) => `, ${key} => ${value}`).join('')});`,
+  cancelPipeline: (id) => `select jobstream.cancel_pipeline(${literal(id)});`,
   retryPipeline: (id) => `select jobstream.retry_pipeline(${literal(id)});`,
   enqueue: ({ kind, args, queue, priority, delay }) => `select * from jobstream.enqueue(${literal(kind)}, ${json(args)}${queue && queue !== 'default' ? `, queue => ${literal(queue)}` : ''}${priority ? `, priority => ${priority}` : ''}${delay ? `, delay => '${delay} s'` : ''});`,
 };

@@ -30,7 +30,8 @@ function progressLine(event) {
 
 function statusLine({ status, attempt, data, by }, job) {
   const from = data?.from;
-  const line = { status, by };
+  // The maintenance is nobody: it only does what was due.
+  const line = { status, by: by === 'maintenance' ? undefined : by };
   if (from === null) return { ...line, text: status === 'cancelled' ? 'enqueued, and cancelled at once' : 'enqueued', note: status === 'waiting' ? 'waits' : undefined };
   if (status === 'running') return { ...line, text: `attempt ${attempt}`, note: workerOf(attempt, job) };
   if (status === 'failed') return { ...line, text: `failed: ${firstLine(data?.error) || 'no error given'}` };

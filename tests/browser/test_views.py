@@ -1,0 +1,126 @@
+"""Each view shows what is there, by itself, without a fault."""
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.site import Site, Watch, serious, visitor
+from tests.support.waiting import eventually_sync
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+VIEWS = ["", "jobs", "pipelines", "queues", "workers", "dead", "health", "activity"]
+
+
+def test_new_job_shows_up_runs_and_ends_before_the_eyes_of_whoever_looks(site: Site, page: Page) -> None:
+    page.goto(f"{site.url}#/jobs")
+    expect(page.get_by_text("No jobs yet")).to_be_visible()
+    id = site.enqueue("resize", steps=8, pause=0.1)
+    row = page.get_by_role("row").filter(has_text="resize")
+    expect(row).to_contain_text("pending")
+    site.work()
+    expect(row.get_by_role("progressbar")).to_be_visible()
+    expect(row).to_contain_text("done")
+    assert site.status(id) == "done"
+
+
+def test_job_page_tells_the_whole_story(site: Site, watch: tuple[Page, Watch]) -> None:
+    page, seen = watch
+    site.work()
+    good, bad = site.enqueue("resize"), site.enqueue("explode", message="codec av1 is missing")
+    eventually_sync(lambda: (site.status(good), site.status(bad)) == ("done", "dlq"))
+    page.goto(f"{site.url}#/jobs/{good}")
+    timeline = page.get_by_role("region", name="Timeline")
+    for text in ("enqueued", "attempt 1", "progress 100 %", "done"):
+        expect(timeline).to_contain_text(text)
+    expect(page.get_by_role("region", name="Result")).to_contain_text("320")
+    page.goto(f"{site.url}#/jobs/{bad}")
+    expect(page.get_by_role("region", name="Attempts")).to_contain_text("ValueError: codec av1 is missing")
+    expect(timeline).to_contain_text("set aside: ValueError: codec av1 is missing")
+    seen.expected.append("status of 404")
+    page.goto(f"{site.url}#/jobs/01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    expect(page.get_by_text("No such job")).to_be_visible()
+
+
+def test_filters_are_the_address_and_back_works(site: Site, page: Page) -> None:
+    site.enqueue("resize")
+    site.enqueue("noop", "bulk")
+    page.goto(f"{site.url}#/jobs?queue=bulk")
+    rows = page.locator(".window-body .row")
+    expect(rows).to_have_count(1)
+    page.get_by_role("button", name="queue bulk").click()
+    expect(rows).to_have_count(2)
+    page.get_by_role("searchbox").fill("resi")
+    expect(rows).to_have_count(1)
+    assert "q=resi" in page.url
+    rows.get_by_role("link").first.click()
+    expect(page.get_by_role("heading", name="resize")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("searchbox")).to_have_value("resi")
+
+
+def test_pipeline_is_a_graph_with_live_steps(site: Site, page: Page) -> None:
+    steps = '[{"key": "a", "kind": "noop", "queue": "bulk"}, {"key": "b", "kind": "resize", "queue": "images", "after": ["a"]}]'
+    site.sql("select jobstream.create_pipeline('import', %s::jsonb)", steps)
+    page.goto(f"{site.url}#/pipelines")
+    page.get_by_role("link", name="import").click()
+    node = page.locator(".node").filter(has_text="b")
+    expect(node).to_contain_text("waiting")
+    site.work()
+    expect(node).to_contain_text("done")
+    expect(page.get_by_text("2 of 2")).to_be_visible()
+
+
+def test_overview_says_what_needs_somebody(site: Site, page: Page) -> None:
+    site.enqueue("noop", "lonely")
+    site.sql("select jobstream.enqueue('noop', queue => 'stopped')")
+    site.sql("select jobstream.pause_queue('stopped')")
+    page.goto(site.url)
+    needs = page.get_by_role("region", name="Needs attention")
+    expect(needs).to_contain_text("lonely has no worker, 1 job wait")
+    expect(needs).to_contain_text("stopped is paused by")
+    needs.get_by_role("button", name="Resume").click()
+    expect(needs).not_to_contain_text("stopped is paused")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_axe_finds_nothing_serious_in_any_view(browser: Browser, site: Site, scheme: str, width: int) -> None:
+    site.work()
+    ids = [site.enqueue("resize"), site.enqueue("explode"), site.enqueue("noop", "bulk")]
+    site.sql("select jobstream.enqueue('noop', queue => 'later', delay => '1 h')")
+    eventually_sync(lambda: all(site.status(id) in ("done", "dlq") for id in ids))
+    site.sql("select jobstream.retry(id) from jobstream.jobs where kind = 'noop' and queue = 'bulk'")
+    with visitor(browser, site, color_scheme=scheme, viewport={"width": width, "height": 900}) as (context, _):
+        page = context.new_page()
+        for view in [*VIEWS, f"jobs/{ids[1]}"]:
+            page.goto(f"{site.url}#/{view}")
+            expect(page.locator("[aria-busy=true]")).to_have_count(0)
+            expect(page.locator(".live")).to_have_text("live")
+            page.get_by_role("button", name="Show SQL").click()
+            expect(page.get_by_role("region", name="SQL")).to_contain_text("select")
+            assert serious(page) == [], view
+            page.get_by_role("button", name="Show SQL").click()
+
+
+def test_keys_reach_everything(site: Site, page: Page) -> None:
+    first, second = site.enqueue("resize"), site.enqueue("noop")
+    page.goto(site.url)
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    page.keyboard.press("g")
+    page.keyboard.press("j")
+    rows = page.locator(".window-body .row")
+    expect(rows).to_have_count(2)
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.get_by_text("1 job selected")).to_be_visible()
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("next job")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{site.url}#/jobs/{first}")
+    assert first < second
