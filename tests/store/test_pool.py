@@ -107,8 +107,8 @@ async def test_a_pool_is_as_large_as_said(database_url: str, conn: Connection) -
     await eventually(gone)
 
 
-async def test_without_a_statement_cache_nothing_is_prepared_by_name(database_url: str) -> None:
-    async with Database.connect(database_url, size=1, statement_cache=False) as database:
+async def test_indirectly_nothing_is_prepared_by_name(database_url: str) -> None:
+    async with Database.connect(database_url, size=1, is_direct=False) as database:
         await database.fetch("select $1::int", 1)
         async with database.acquire() as connection:
             assert (

@@ -55,10 +55,15 @@ async def worker_for(
     """
     queues = queues_of(app, options)
     for_duties, for_handlers = shares(settings.pool_size)
+    is_direct = settings.listen_url is None
     listener = Listener(url=settings.listen_url or url, application_name=APPLICATION_NAME)
     async with (
-        Database.connect(url, size=for_duties, application_name=APPLICATION_NAME) as database,
-        Database.connect(url, size=for_handlers, application_name=APPLICATION_NAME) as for_client,
+        Database.connect(
+            url, size=for_duties, application_name=APPLICATION_NAME, is_direct=is_direct
+        ) as database,
+        Database.connect(
+            url, size=for_handlers, application_name=APPLICATION_NAME, is_direct=is_direct
+        ) as for_client,
         Client.over(for_client, listener=listener) as client,
     ):
         await check_schema(database)

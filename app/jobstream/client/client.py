@@ -42,7 +42,7 @@ async def connect(
         return
     async with (
         Database.connect(
-            url, size=size, application_name=application_name, statement_cache=listen_url is None
+            url, size=size, application_name=application_name, is_direct=listen_url is None
         ) as db,
         Client.over(db, listen_url=listen_url) as client,
     ):

@@ -43,10 +43,11 @@ class _StatelessConnection(_Base):
 class Database:
     """A pool of connections to one database with the jobstream schema."""
 
-    def __init__(self, *, url: str, size: int, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
-        """`url` and `size` are for others to read; see `connect`."""
+    def __init__(self, *, url: str, size: int, is_direct: bool, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        """`url`, `size` and `is_direct` are for others to read; see `connect`."""
         self.url = url
         self.size = size
+        self.is_direct = is_direct
         self._pool = pool
 
     @classmethod
@@ -57,11 +58,12 @@ class Database:
         *,
         size: int = 10,
         application_name: str = "jobstream",
-        statement_cache: bool = True,
+        is_direct: bool = True,
     ) -> AsyncIterator[Self]:
         """A pool of at most `size` connections, opened as they are needed, closed on leaving.
 
-        `statement_cache=False` behind PgBouncer in transaction mode. Raises DatabaseUnavailable if none can be had.
+        `is_direct=False` behind PgBouncer in transaction mode: a session is then anybody's, and every statement runs in
+        a transaction of its own. Raises DatabaseUnavailable if no connection can be had.
         """
         with mapped_errors():
             pool = await asyncpg.create_pool(
@@ -69,12 +71,12 @@ class Database:
                 min_size=1,
                 max_size=max(size, 2),  # who leads the maintenance keeps one
                 connection_class=_StatelessConnection,
-                statement_cache_size=1024 if statement_cache else 0,
+                statement_cache_size=1024 if is_direct else 0,
                 command_timeout=COMMAND_SECONDS,
                 server_settings={"application_name": application_name},
             )
         try:
-            yield cls(url=url, size=size, pool=pool)
+            yield cls(url=url, size=size, is_direct=is_direct, pool=pool)
         finally:
             await _close(pool)
 
@@ -98,7 +100,8 @@ class Database:
         if connection is not None:
             with mapped_errors():
                 return await connection.fetch(query, *args)
-        return await self._repeated(lambda: self._pool.fetch(query, *args))
+        run = self._pool.fetch if self.is_direct else self._fetch_in_transaction
+        return await self._repeated(lambda: run(query, *args))
 
     async def fetchrow(
         self, query: str, *args: Any, connection: Connection | None = None
@@ -115,6 +118,11 @@ class Database:
     async def ping(self) -> None:
         """Returns if the database answers. Raises DatabaseUnavailable."""
         await self.fetchval("select 1")
+
+    async def _fetch_in_transaction(self, query: str, *args: Any) -> list[asyncpg.Record]:
+        """Parsing and running are two messages: only a transaction brings both to one server."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            return await connection.fetch(query, *args)
 
     async def _repeated(self, run: Callable[[], Awaitable[T]]) -> T:
         with mapped_errors():
