@@ -31,6 +31,7 @@ def home() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 async def test_dev_runs_everything_on_a_postgresql_of_its_own_and_ends_it(home: Path) -> None:
     beside = Command({"JOBSTREAM_DATA_DIR": str(home)})
     with Process("dev", APP, "--port", "0", "--data-dir", str(home), "--tcp", cwd=ROOT) as dev:

@@ -65,6 +65,7 @@ async def test_second_signal_gives_running_jobs_back_at_once(
     assert (row["status"], row["failures"]) == ("pending", 0)
 
 
+@pytest.mark.slow
 async def test_reload_starts_anew_when_a_file_changes(jobstream: Command, tmp_path: Path) -> None:
     source = "from jobstream import JobContext, JobStream\napp = JobStream()\n"
     handler = "@app.job('say')\nasync def say(ctx: JobContext) -> str:\n    return {word!r}\n"

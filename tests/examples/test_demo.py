@@ -50,6 +50,7 @@ async def test_demo_indexes_a_folder_and_ends_with_its_figures(
     ]
 
 
+@pytest.mark.slow
 async def test_demo_that_is_kept_answers_until_ctrl_c(
     database_url: str, conn: Connection, folder: Path
 ) -> None:
