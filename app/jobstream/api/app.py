@@ -16,6 +16,7 @@ from jobstream.api.parameters import refuse_unknown
 from jobstream.api.problems import HANDLERS
 from jobstream.api.routes.bulk import BulkController
 from jobstream.api.routes.events import EventsController
+from jobstream.api.routes.followed import FollowedController
 from jobstream.api.routes.health import HealthController
 from jobstream.api.routes.insight import InsightController
 from jobstream.api.routes.jobs import JobsController
@@ -59,6 +60,7 @@ def _application(settings: Settings, **options: Any) -> Litestar:
             BulkController,
             JobsController,
             EventsController,
+            FollowedController,
             InsightController,
             LeasesController,
             VerbsController,

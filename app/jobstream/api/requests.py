@@ -13,6 +13,7 @@ from msgspec import Meta, Struct, field, structs
 
 from jobstream.domain.backoff import Backoff
 from jobstream.domain.job import NewJob
+from jobstream.domain.pipeline import NewStep
 from jobstream.errors import InvalidArgument, JobStreamError
 
 # The lookahead is for Python alone, whose `$` also matches before a final line break.
@@ -121,6 +122,26 @@ class CreateBatch(Body, frozen=True, kw_only=True):
     """Jobs to be made together, or none of them."""
 
     items: Annotated[list[BatchItem], Meta(min_length=1, max_length=1_000)]
+
+
+class StepIn(Body, frozen=True, kw_only=True):
+    """A step of a pipeline: a job, and the keys of the steps that come before it."""
+
+    key: Name
+    spec: SpecIn
+    scheduling: SchedulingIn = SchedulingIn()
+    retry: RetryIn = RetryIn()
+    after: Annotated[list[Name], Meta(max_length=1_000)] = []
+    await_for: Literal["done", "ended"] | None = None
+    timeout_seconds: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
+
+
+class CreatePipeline(Body, frozen=True, kw_only=True):
+    """Jobs that depend on each other, to be made together."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=256)]
+    steps: Annotated[list[StepIn], Meta(min_length=1, max_length=1_000)]
+    owner: str | None = None
 
 
 class Nothing(Body, frozen=True, kw_only=True):
@@ -255,6 +276,17 @@ def new_job(body: CreateJob, *, owner: str, key: str | None, traceparent: str | 
         scope=spec.scope,
         traceparent=traceparent,
     )
+
+
+def new_step(step: StepIn, *, owner: str) -> NewStep:
+    """What the store is asked to make of a step."""
+    scheduling = step.scheduling
+    if step.await_for is not None:
+        scheduling = structs.replace(scheduling, await_for=step.await_for)
+    body = CreateJob(
+        spec=step.spec, scheduling=scheduling, retry=step.retry, timeout_seconds=step.timeout_seconds
+    )
+    return NewStep(key=step.key, after=tuple(step.after), job=new_job(body, owner=owner, key=None))
 
 
 _PLACES: Final = {

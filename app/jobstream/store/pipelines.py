@@ -1,13 +1,25 @@
-"""Pipelines: list, look at, cancel, retry."""
+"""Pipelines: create, list, look at, cancel, retry, and where one stands for its stream."""
 
 import builtins
 from typing import Any, Final
 
+import msgspec
+from msgspec import Struct
+
+from jobstream.domain.cursor import Cursor, Snapshot
 from jobstream.domain.ids import checked_id
-from jobstream.domain.pipeline import Pipeline, PipelineOutcome, PipelineWithJobs
+from jobstream.domain.pipeline import (
+    NewStep,
+    Pipeline,
+    PipelineCreated,
+    PipelineOutcome,
+    PipelineWithJobs,
+)
 from jobstream.errors import NotFound
 from jobstream.store.pool import Database
+from jobstream.store.requests import encode_jobs, point_at_fault
 from jobstream.store.rows import JOB_COLUMNS, raw_job_from_row
+from jobstream.store.snapshots import IS_FLUSHED, flush
 
 _COLUMNS: Final = """p.id, p.name, p.owner, p.status, p.step, p.total_steps, p.current_steps as current, p.failed_step,
     p.created_at, p.completed_at"""
@@ -31,6 +43,41 @@ from jobstream.pipelines as p
 where p.id = $2::text and ($3::text is null or p.owner = $3::text)
 """
 
+_CREATE: Final = """
+with who as materialized (select set_config('jobstream.principal', $1::text, true) as principal)
+select jobstream.create_pipeline(
+    (select $2::text from who where principal is not null),
+    $3::text::jsonb,
+    idempotency_key => $4::text,
+    owner => $5::text
+)::text as made
+"""
+_STANDING: Final = f"""
+select
+    {_COLUMNS},
+    jobstream.stream_epoch() as epoch,
+    pg_current_snapshot()::text as snapshot,
+    {IS_FLUSHED} as flushed
+from jobstream.pipelines as p
+where p.id = $1::text
+"""
+# The creation of its first jobs is in one transaction with its row, so nothing of it has a smaller id.
+_FIRST: Final = """
+select e.id, e.type = 'status' and e.data ->> 'from' is null as is_creation
+from jobstream.jobs as j
+inner join jobstream.job_events as e on j.id = e.job_id
+where j.pipeline_id = $1::text
+order by e.id
+limit 1
+"""
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """A pipeline, and the position in the stream of the very snapshot in which it was so."""
+
+    pipeline: Pipeline
+    cursor: Cursor
+
 
 class PipelineStore:
     """`owner` given: only that owner's pipelines, another's is NotFound."""
@@ -46,6 +93,13 @@ class PipelineStore:
         rows = await self._db.fetch(_LIST, owner, before, statuses, limit)
         return [Pipeline(**dict(row)) for row in rows]
 
+    async def look(self, id: str, *, owner: str | None = None) -> Pipeline:
+        """One, without its jobs. Raises NotFound."""
+        row: Any = await self._db.fetchrow(_GET, checked_id(id), owner)
+        if row is None:
+            raise NotFound(f"no such pipeline: {id}")
+        return Pipeline(**dict(row))
+
     async def get(self, id: str, *, owner: str | None = None) -> PipelineWithJobs:
         """One, with its jobs. Raises NotFound."""
         row: Any = await self._db.fetchrow(_GET, checked_id(id), owner)
@@ -53,6 +107,34 @@ class PipelineStore:
             raise NotFound(f"no such pipeline: {id}")
         jobs = [raw_job_from_row(job) for job in await self._db.fetch(_JOBS, id)]
         return PipelineWithJobs(**dict(row), jobs=jobs)
+
+    async def create(
+        self, name: str, steps: builtins.list[NewStep], *, key: str | None, owner: str, principal: str
+    ) -> PipelineCreated:
+        """Makes its jobs, or answers those that an earlier request with the key made.
+
+        Raises InvalidArgument, KeyReused, KeyBusy, NotFound; `detail.ordinal` is the step's where it is known.
+        """
+        jobs = [step.job for step in steps]
+        with point_at_fault(jobs):
+            made = await self._db.fetchval(_CREATE, principal, name, _encoded(steps), key, owner)
+        return msgspec.json.decode(made, type=PipelineCreated)
+
+    async def standing(self, id: str) -> Standing | None:
+        """Where it stands, whoever's it is; None if it is gone."""
+        row: Any = await self._db.fetchrow(_STANDING, id)
+        if row is None:
+            return None
+        values = dict(row)
+        cursor = Cursor(values.pop("epoch"), Snapshot.parse(values.pop("snapshot")))
+        if not values.pop("flushed"):
+            await flush(self._db)
+        return Standing(pipeline=Pipeline(**values), cursor=cursor)
+
+    async def first_event(self, id: str) -> tuple[int, bool]:
+        """The id of its first event that is kept, and whether it is the first of all; 0 for none."""
+        row = await self._db.fetchrow(_FIRST, id)
+        return (0, False) if row is None else (row["id"], row["is_creation"])
 
     async def cancel(self, id: str, *, owner: str | None, principal: str) -> PipelineOutcome:
         """Cancels what has not ended; running steps are asked to stop. Raises NotFound."""
@@ -67,3 +149,19 @@ class PipelineStore:
         if row is None:
             raise NotFound(f"no such pipeline: {id}")
         return PipelineOutcome(id=id, status=row["status"])
+
+
+def _encoded(steps: builtins.list[NewStep]) -> str:
+    """The steps as `jobstream.create_pipeline` reads them: jobs with a key and what they come after."""
+    jobs: builtins.list[dict[str, msgspec.Raw]] = msgspec.json.decode(
+        encode_jobs([step.job for step in steps]), type=builtins.list[dict[str, msgspec.Raw]]
+    )
+    flat = [
+        {
+            **job,
+            "key": msgspec.Raw(msgspec.json.encode(step.key)),
+            "after": msgspec.Raw(msgspec.json.encode(step.after)),
+        }
+        for job, step in zip(jobs, steps, strict=True)
+    ]
+    return msgspec.json.encode(flat).decode()

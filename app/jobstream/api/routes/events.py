@@ -121,7 +121,7 @@ class EventsController(Controller):
         begin = await job_start(services.events, job.id, asked)
         if stream_form(request.headers.get("accept")) is Form.JSON:
             seconds = read_seconds("wait", wait, request.headers.get("prefer"), most=30.0)
-            return _json(await job_page(services, job, begin, limit=_limit(limit), seconds=seconds))
+            return as_json(await job_page(services, job, begin, limit=page_limit(limit), seconds=seconds))
         if asked.cursor is not None and begin.reset is None and await _is_over(services, job, begin.position):
             return Response(None, status_code=204, headers=HEADERS)
         script = JobStream(
@@ -151,7 +151,7 @@ class EventsController(Controller):
         begin = await start(services.events, asked)
         if stream_form(request.headers.get("accept")) is Form.JSON:
             seconds = read_seconds("wait", wait, request.headers.get("prefer"), most=30.0)
-            return _json(await page(services, filter, begin, limit=_limit(limit), seconds=seconds))
+            return as_json(await page(services, filter, begin, limit=page_limit(limit), seconds=seconds))
         script = ManyStream(events=services.events, feed=services.feed, filter=filter, start=begin)
         return stream(services, caller, script)
 
@@ -161,9 +161,11 @@ async def _is_over(services: Services, job: Job, position: int) -> bool:
     return job.status.terminal and not await services.events.job_events(job.id, after=position, limit=1)
 
 
-def _json(body: bytes) -> Response[Any]:
+def as_json(body: bytes) -> Response[Any]:
+    """A page of events that is JSON already."""
     return Response(body, media_type="application/json", headers=HEADERS)
 
 
-def _limit(text: str | None) -> int:
+def page_limit(text: str | None) -> int:
+    """How many events a page has at most."""
     return read_number("limit", text, 100, 1, 1_000)
