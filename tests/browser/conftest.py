@@ -32,7 +32,10 @@ def browser() -> Iterator[Browser]:
         unavailable("needs `npm ci` in clients/js (make browser does it)")
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         launched = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), headless=True, args=list(FLAGS), env={**os.environ, "HOME": home}
+            executable_path=shutil.which("chromium"),
+            headless=True,
+            args=list(FLAGS),
+            env={**os.environ, "HOME": home},
         )
         yield launched
         launched.close()

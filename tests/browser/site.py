@@ -27,14 +27,21 @@ class Site:
         self.database_url = database_url
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
-        self._environ = {"JOBSTREAM_DATABASE_URL": database_url, "JOBSTREAM_AUTH": "off", "JOBSTREAM_DRAIN_SECONDS": "1", **environ}
+        self._environ = {
+            "JOBSTREAM_DATABASE_URL": database_url,
+            "JOBSTREAM_AUTH": "off",
+            "JOBSTREAM_DRAIN_SECONDS": "1",
+            **environ,
+        }
         self._stack = stack
         self.server: Process | None = None
         self.token: str | None = None
 
     def start(self) -> None:
         """Start the server and wait until it is ready."""
-        self.server = self._stack.enter_context(Process("serve", "--port", str(self.port), environ=self._environ))
+        self.server = self._stack.enter_context(
+            Process("serve", "--port", str(self.port), environ=self._environ)
+        )
         eventually_sync(self._is_ready, 30)
 
     def kill(self) -> None:
@@ -44,7 +51,9 @@ class Site:
 
     def work(self) -> Process:
         """Start a worker and wait until it has registered."""
-        worker = Process("worker", "tests.browser.shop:app", environ={**self._environ, "PYTHONPATH": str(ROOT)}, cwd=ROOT)
+        worker = Process(
+            "worker", "tests.browser.shop:app", environ={**self._environ, "PYTHONPATH": str(ROOT)}, cwd=ROOT
+        )
         self._stack.enter_context(worker)
         eventually_sync(lambda: self.sql("select 1 from jobstream.workers"), 30)
         return worker
@@ -136,7 +145,14 @@ def serious(page: Page) -> list[str]:
 
 def bundle(source: Path, target: Path) -> None:
     """Put a module and what it imports into one file, as a product's own build would."""
-    command = [str(MODULES / ".bin" / "esbuild"), str(source), "--bundle", "--format=esm", "--jsx=automatic", f"--outfile={target}"]
+    command = [
+        str(MODULES / ".bin" / "esbuild"),
+        str(source),
+        "--bundle",
+        "--format=esm",
+        "--jsx=automatic",
+        f"--outfile={target}",
+    ]
     result = subprocess.run(command, cwd=ROOT / "clients" / "js", capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr or sys.argv
 

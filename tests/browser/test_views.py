@@ -90,7 +90,10 @@ def test_axe_finds_nothing_serious_in_any_view(browser: Browser, site: Site, sch
     site.sql("select jobstream.enqueue('noop', queue => 'later', delay => '1 h')")
     eventually_sync(lambda: all(site.status(id) in ("done", "dlq") for id in ids))
     site.sql("select jobstream.retry(id) from jobstream.jobs where kind = 'noop' and queue = 'bulk'")
-    with visitor(browser, site, color_scheme=scheme, viewport={"width": width, "height": 900}) as (context, _):
+    with visitor(browser, site, color_scheme=scheme, viewport={"width": width, "height": 900}) as (
+        context,
+        _,
+    ):
         page = context.new_page()
         for view in [*VIEWS, f"jobs/{ids[1]}"]:
             page.goto(f"{site.url}#/{view}")

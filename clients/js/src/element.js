@@ -2,7 +2,7 @@
 //
 // Attributes: job; url (the server; by default where this module came from); ticket (an address of your own site that answers a
 // ticket, asked again whenever one has run out); share (a name: bars with the same one use one connection); quiet (no words).
-// Events: `change` and `end`, both with the job's state in `detail`. Properties: job, ticket (an async function), state.
+// Events: `change` and `end`, both with the job's state in `detail`. Properties: job, ticket and token (async functions), state.
 import { follow } from './follow.js';
 import { percentOf } from './progress.js';
 
@@ -45,6 +45,7 @@ function makeElement() {
     static observedAttributes = ['job', 'url', 'ticket', 'share'];
     #follower;
     #ticket;
+    #token;
     #parts;
     state = undefined;
 
@@ -57,8 +58,21 @@ function makeElement() {
       this.#restart();
     }
 
+    get token() { return this.#token; }
+    set token(source) {
+      this.#token = source;
+      this.#restart();
+    }
+
     connectedCallback() {
       this.#parts ??= this.#build();
+      // Set before this module was there: it hides the accessor of the class.
+      for (const name of ['ticket', 'token']) {
+        if (!Object.hasOwn(this, name)) continue;
+        const value = this[name];
+        delete this[name];
+        this[name] = value;
+      }
       this.#restart();
     }
 
@@ -81,6 +95,7 @@ function makeElement() {
         url: this.getAttribute('url') ?? undefined,
         share: this.getAttribute('share') ?? undefined,
         ticket: this.#ticketSource(),
+        token: this.#token,
         onChange: (job) => this.#changed(job),
         onError: (error) => this.#fail(error),
       });

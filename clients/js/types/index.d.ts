@@ -202,6 +202,7 @@ export class FrameParser {
 export interface JobstreamProgressElement extends HTMLElement {
   job: string;
   ticket: string | (() => Ticket | Promise<Ticket>) | null;
+  token: string | (() => string | Promise<string>) | undefined;
   readonly state: JobState | undefined;
 }
 
