@@ -15,7 +15,7 @@ from jobstream.cli.exits import run_to_exit_code
 from jobstream.cli.root import command
 from tests.support.processes import clean_environ
 
-LONGEST = 60.0
+LONGEST = 110.0
 
 
 @dataclass(frozen=True)

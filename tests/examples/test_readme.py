@@ -19,7 +19,7 @@ from tests.support.servers import end_server
 from tests.support.waiting import eventually_sync
 
 BLOCKS = blocks(README.read_text())
-LONGEST = 60.0
+LONGEST = 110.0
 
 
 def of(section: str, language: str) -> list[Block]:
