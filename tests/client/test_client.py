@@ -109,15 +109,15 @@ async def test_the_caller_s_word_goes_before_the_declaration(client: Client) -> 
 async def test_a_result_is_of_the_declared_type(client: Client, leases: LeaseStore) -> None:
     handle = await client.enqueue(thumbnail, Picture("a"))
     await finish(leases, queue="images", result=b'{"path": "b", "width": 7}')
-    assert await handle.result(timeout=5) == Picture("b", 7)
-    assert await client.handle(handle.id, thumbnail).result(timeout=5) == Picture("b", 7)
-    assert await client.handle(handle.id).result(timeout=5) == {"path": "b", "width": 7}
+    assert await handle.result(timeout=20) == Picture("b", 7)
+    assert await client.handle(handle.id, thumbnail).result(timeout=20) == Picture("b", 7)
+    assert await client.handle(handle.id).result(timeout=20) == {"path": "b", "width": 7}
 
 
 async def test_a_result_is_waited_for(client: Client, leases: LeaseStore) -> None:
     handle = await client.enqueue("k", {"a": 1})
     async with asyncio.TaskGroup() as group:
-        result = group.create_task(handle.result(timeout=10))
+        result = group.create_task(handle.result(timeout=20))
         await asyncio.sleep(0)
         await finish(leases, result=b"[1]")
     assert result.result() == [1]
@@ -126,7 +126,7 @@ async def test_a_result_is_waited_for(client: Client, leases: LeaseStore) -> Non
 async def test_no_result_is_none(client: Client, leases: LeaseStore) -> None:
     handle = await client.enqueue("k")
     await finish(leases)
-    assert await handle.result(timeout=5) is None
+    assert await handle.result(timeout=20) is None
 
 
 async def test_a_result_that_does_not_come_in_time(client: Client) -> None:
@@ -140,7 +140,7 @@ async def test_a_failed_job_s_result_raises(client: Client, leases: LeaseStore) 
     [job] = await leases.claim(["default"], limit=1, worker="w")
     await leases.fail(job.id, job.attempt, error="no such file", retryable=False)
     with pytest.raises(JobFailed) as caught:
-        await handle.result(timeout=5)
+        await handle.result(timeout=20)
     assert (caught.value.job_id, caught.value.reason) == (handle.id, "not_retryable")
     assert caught.value.last_error is not None
     assert "no such file" in caught.value.last_error
@@ -150,15 +150,15 @@ async def test_a_cancelled_job_s_result_raises(client: Client) -> None:
     handle = await client.enqueue("k")
     assert await handle.cancel() is Status.CANCELLED
     with pytest.raises(JobCancelled):
-        await handle.result(timeout=5)
+        await handle.result(timeout=20)
     assert await handle.retry() is Status.PENDING
 
 
 async def test_the_result_of_an_unknown_job_is_not_found(client: Client) -> None:
     with pytest.raises(NotFound):
-        await client.handle(UNKNOWN).result(timeout=5)
+        await client.handle(UNKNOWN).result(timeout=20)
     with pytest.raises(InvalidArgument):
-        await client.handle("x").result(timeout=5)
+        await client.handle("x").result(timeout=20)
 
 
 async def test_a_thousand_results_are_waited_for_together(client: Client, leases: LeaseStore) -> None:

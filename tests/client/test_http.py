@@ -144,12 +144,12 @@ async def test_how_a_job_ended_otherwise(client: Client, leases: LeaseStore) -> 
     [job] = await leases.claim(["default"], limit=1, worker="w")
     await leases.fail(job.id, 1, error="broken", retryable=False)
     with pytest.raises(JobFailed) as caught:
-        await failed.result(timeout=10)
+        await failed.result(timeout=20)
     assert caught.value.reason == "not_retryable"
     cancelled = await client.enqueue("k")
     assert await cancelled.cancel() is Status.CANCELLED
     with pytest.raises(JobCancelled):
-        await cancelled.result(timeout=10)
+        await cancelled.result(timeout=20)
     with pytest.raises(TimeoutError):
         await (await client.enqueue("k")).result(timeout=0.05)
 
