@@ -98,7 +98,12 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     url = settings.database_url
     if url is None:
         raise SettingsError(["JOBSTREAM_DATABASE_URL is not set"])
-    async with Database.connect(url, size=settings.pool_size, application_name="jobstream serve") as database:
+    async with Database.connect(
+        url,
+        size=settings.pool_size,
+        application_name="jobstream serve",
+        is_direct=settings.listen_url is None,
+    ) as database:
         await check_schema(database)
         listener = Listener(url=settings.listen_url or url, application_name="jobstream serve listener")
         services = Services(settings=settings, database=database, listener=listener)
