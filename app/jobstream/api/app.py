@@ -24,6 +24,7 @@ from jobstream.api.routes.leases import LeasesController, VerbsController
 from jobstream.api.routes.page import PageController
 from jobstream.api.routes.pipelines import PipelinesController
 from jobstream.api.routes.queues import QueuesController, WorkersController
+from jobstream.api.routes.schedules import SchedulesController
 from jobstream.api.routes.session import SessionController
 from jobstream.api.routes.summary import SummaryController
 from jobstream.api.routes.tickets import TicketsController
@@ -66,6 +67,7 @@ def _application(settings: Settings, **options: Any) -> Litestar:
             VerbsController,
             PipelinesController,
             QueuesController,
+            SchedulesController,
             SessionController,
             SummaryController,
             TicketsController,

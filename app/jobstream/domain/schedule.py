@@ -31,3 +31,21 @@ class DueSchedule(Struct, frozen=True, kw_only=True):
     catch_up: CatchUp
     next_at: datetime | None
     now: datetime
+
+
+class ScheduleInfo(Struct, frozen=True, kw_only=True):
+    """A schedule as a list shows it. `explanation` and `upcoming` are None and empty for one that cannot be read."""
+
+    name: str
+    cron: str
+    timezone: str
+    spec: Any
+    owner: str
+    paused: bool
+    catch_up: str
+    next_at: datetime | None
+    last_at: datetime | None
+    last_job: str | None
+    last_error: str | None
+    explanation: str | None = None
+    upcoming: tuple[datetime, ...] = ()

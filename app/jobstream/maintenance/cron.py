@@ -4,7 +4,7 @@ Expressions are read as Debian's cron reads them, also where clocks change: a jo
 it, one at an hour that comes twice runs once.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
@@ -71,3 +71,19 @@ def _plan(schedule: DueSchedule) -> Plan:
             runs = tuple(at for at in past[-1:] if now - at <= ON_TIME)
     after = runs[-1] if schedule.catch_up == "all" and len(past) > MAX_RUNS else now
     return Plan(runs=runs, next_at=next(CronSim(schedule.cron, after.astimezone(zone))))
+
+
+def explain(cron: str) -> str | None:
+    """The expression in words; None for what is none."""
+    try:
+        return CronSim(cron, datetime(2000, 1, 1, tzinfo=UTC)).explain()
+    except (CronSimError, ValueError):
+        return None
+
+
+def upcoming(cron: str, timezone: str, now: datetime, count: int) -> tuple[datetime, ...]:
+    """The next due times; none for what cannot be read."""
+    try:
+        return tuple(islice(CronSim(cron, now.astimezone(ZoneInfo(timezone))), count))
+    except (CronSimError, KeyError, ValueError, OSError):
+        return ()

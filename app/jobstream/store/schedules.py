@@ -1,11 +1,12 @@
 """Schedules in the database: declared ones written, due ones read, each due time turned into exactly one job."""
 
+import builtins
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from jobstream.domain.schedule import DueSchedule, Schedule
+from jobstream.domain.schedule import DueSchedule, Schedule, ScheduleInfo
 from jobstream.store.pool import Database
 
 # Written only where something differs, so that a worker's start wakes nobody; who paused it stays obeyed.
@@ -39,6 +40,31 @@ where not s.paused
 _FIRE: Final = "select jobstream.fire_schedule($1::text, $2::timestamptz, $3::timestamptz)"
 _DEFER: Final = "select jobstream.defer_schedule($1::text, $2::timestamptz, $3::text)"
 
+_LIST: Final = """
+select
+    s.name, s.cron, s.timezone, s.spec::text as spec, s.owner, s.paused, s.catch_up, s.next_at, s.last_at, s.last_job,
+    s.last_error
+from jobstream.schedules as s
+where ($1::text is null or s.name = $1::text) and ($2::text is null or s.owner = $2::text)
+order by s.name
+"""
+_PUT: Final = """
+with who as materialized (select set_config('jobstream.principal', $1::text, true) as principal)
+select jobstream.put_schedule(
+    name => (select $2::text from who where principal is not null),
+    cron => $3::text,
+    timezone => $4::text,
+    spec => $5::text::jsonb,
+    catch_up => $6::text,
+    paused => $7::boolean,
+    owner => $8::text
+)
+"""
+_VERB: Final = """
+with who as materialized (select set_config('jobstream.principal', $1::text, true) as principal)
+select jobstream.{verb}_schedule((select $2::text from who where principal is not null))::text as answer
+"""
+
 
 class ScheduleStore:
     """Declare, read and fire schedules."""
@@ -54,7 +80,40 @@ class ScheduleStore:
             _DECLARE, schedule.name, schedule.cron, schedule.timezone, spec, schedule.catch_up
         )
 
-    async def due(self) -> list[DueSchedule]:
+    async def list(self, *, owner: str | None = None) -> builtins.list[ScheduleInfo]:
+        """All of them, by name; `owner` given, that owner's."""
+        return [_info(row) for row in await self._db.fetch(_LIST, None, owner)]
+
+    async def get(self, name: str) -> ScheduleInfo | None:
+        """One, if it is there."""
+        row = await self._db.fetchrow(_LIST, name, None)
+        return None if row is None else _info(row)
+
+    async def put(self, schedule: Schedule, *, paused: bool, owner: str, principal: str) -> None:
+        """Makes or replaces it. Raises InvalidArgument."""
+        spec = msgspec.json.encode(schedule.spec).decode()
+        await self._db.fetch(
+            _PUT,
+            principal,
+            schedule.name,
+            schedule.cron,
+            schedule.timezone,
+            spec,
+            schedule.catch_up,
+            paused,
+            owner,
+        )
+
+    async def delete(self, name: str, *, principal: str) -> None:
+        """Its jobs stay. Raises NotFound."""
+        await self._db.fetch(_VERB.format(verb="delete"), principal, name)
+
+    async def run(self, name: str, *, principal: str) -> str:
+        """Makes its job now, beside its due times; the job's id. Raises NotFound."""
+        id: str = await self._db.fetchval(_VERB.format(verb="run"), principal, name)
+        return id
+
+    async def due(self) -> builtins.list[DueSchedule]:
         """The schedules that are due or were never looked at, a hundred at most, the longest due first."""
         rows = await self._db.fetch(_DUE)
         return [DueSchedule(**dict(row)) for row in rows]
@@ -72,3 +131,7 @@ class ScheduleStore:
     async def defer(self, name: str, next_at: datetime, error: str | None = None) -> None:
         """Notes the next due time without making a job, and why, if something is wrong."""
         await self._db.fetchval(_DEFER, name, next_at, error)
+
+
+def _info(row: Any) -> ScheduleInfo:
+    return ScheduleInfo(**{**dict(row), "spec": msgspec.Raw(row["spec"].encode())})
