@@ -2059,7 +2059,7 @@ create type jobstream.new_job as (
     timeout_seconds integer,
     labels jsonb,
     concurrency_key text,
-    await_jobs text[],
+    await_jobs text[], -- noqa: LT01
     await_for text,
     unique_for text,
     unique_key text,
