@@ -10,13 +10,13 @@ from threading import Thread
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.site import Site, as_json, bundle
+from tests.browser.site import ROOT, Site, as_json, bundle
 from tests.support import free_port
 from tests.support.waiting import eventually_sync
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-SOURCE = Path(__file__).parent / "fixtures" / "react.jsx"
+SOURCE = ROOT / "clients" / "js" / "tests" / "page" / "react.jsx"
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -45,6 +45,8 @@ function opener({ address, credentials, start, options }) {
   return async (cursor, sink) => {
     const signed = await credentials.sign(address);
     const { searchParams } = signed.url;
+    // A summary is a state, not a history: there is nothing to go on from.
+    if (isSummary(address)) return useEventSource ? openByEventSource(signed, sink, types) : openByFetch(signed, sink);
     if (cursor !== undefined) searchParams.set('last_event_id', cursor);
     else if (start.since !== undefined) searchParams.set('since', moment(start.since));
     else if (start.from !== undefined) searchParams.set('from', start.from);
@@ -53,9 +55,11 @@ function opener({ address, credentials, start, options }) {
 }
 
 function knownTypes(address, filter) {
-  if (address.pathname.endsWith('/summary')) return [];
+  if (isSummary(address)) return [];
   return filter?.type === undefined ? undefined : [filter.type].flat();
 }
+
+const isSummary = (address) => address.pathname.endsWith('/summary');
 
 function moment(value) {
   return value instanceof Date ? value.toISOString() : String(value);
