@@ -1,13 +1,19 @@
-"""Alive, and ready: for load balancers and orchestrators, without a credential."""
+"""Alive, ready, and figures: for load balancers, orchestrators and Prometheus, without a credential."""
 
-from litestar import Controller, Response, get
+from weakref import WeakKeyDictionary
+
+from litestar import Controller, MediaType, Response, get
 from msgspec import Struct
 
 from jobstream.api.access import open_to_all
 from jobstream.api.dependencies import Shared
+from jobstream.api.metrics import MEDIA_TYPE, Metrics
 from jobstream.api.services import Services
 from jobstream.errors import JobStreamError
 from jobstream.schema import check_schema
+
+# Beside the services, which know nothing of Prometheus.
+_METRICS: WeakKeyDictionary[Services, Metrics] = WeakKeyDictionary()
 
 
 class Alive(Struct, frozen=True):
@@ -54,6 +60,12 @@ class HealthController(Controller):
             status_code=200 if good else 503,
             headers={"Cache-Control": "no-store"},
         )
+
+    @get("/metrics", opt=open_to_all(), media_type=MediaType.TEXT)
+    async def metrics(self, services: Shared) -> Response[bytes]:
+        """Figures for Prometheus: open like the other two, so keep it from strangers in the proxy."""
+        text = await _METRICS.setdefault(services, Metrics()).text(services)
+        return Response(text, media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store"})
 
 
 async def _database(services: Services) -> tuple[str, str]:

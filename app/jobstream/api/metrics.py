@@ -1,0 +1,98 @@
+"""Prometheus' view of one process and its database.
+
+The database is asked at most every so often, however many scrape. Where it cannot be reached the process still tells of
+itself, and says so.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from jobstream.api.services import Services
+from jobstream.errors import DatabaseUnavailable
+from jobstream.store.figures import Figures, read_figures
+
+MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_EVERY: Final = 5.0
+_STATUSES: Final = ("waiting", "pending", "running", "failed", "dlq")
+
+
+class Metrics:
+    """Made once a process."""
+
+    def __init__(self) -> None:
+        """Nothing is asked before somebody scrapes."""
+        self._lock = asyncio.Lock()
+        self._read_at: float | None = None
+        self._figures: Figures | None = None
+
+    async def text(self, services: Services) -> bytes:
+        """What a scrape gets."""
+        figures = await self._current(services)
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Collected([*_of_process(services, figures), *_of_database(figures)]))
+        return generate_latest(registry)
+
+    async def _current(self, services: Services) -> Figures | None:
+        now = asyncio.get_running_loop().time
+        async with self._lock:
+            if self._read_at is None or now() >= self._read_at + _EVERY:
+                try:
+                    self._figures = await read_figures(services.database)
+                except DatabaseUnavailable:
+                    self._figures = None
+                self._read_at = now()
+            return self._figures
+
+
+class _Collected(Collector):
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._metrics
+
+
+def _of_process(services: Services, figures: Figures | None) -> Iterator[Metric]:
+    hub, feed = services.hub, services.feed
+    yield GaugeMetricFamily("jobstream_database_up", "The database answers.", float(figures is not None))
+    yield GaugeMetricFamily(
+        "jobstream_listener_up", "The LISTEN connection stands.", float(services.listener.connected)
+    )
+    yield GaugeMetricFamily("jobstream_draining", "The process is going.", float(services.draining.is_set()))
+    yield GaugeMetricFamily("jobstream_streams", "Open event streams.", float(len(services.ticker)))
+    yield GaugeMetricFamily("jobstream_hub_subscriptions", "Subscribers of the hub.", float(len(hub)))
+    yield CounterMetricFamily(
+        "jobstream_hub_deliveries", "Events handed to subscribers.", float(hub.delivered)
+    )
+    yield CounterMetricFamily("jobstream_hub_steps", "Looks for new events.", float(feed.steps))
+    if figures is not None and hub.position is not None:
+        lag = max(0, figures.xmax - hub.position.cursor.seen.xmax)
+        yield GaugeMetricFamily(
+            "jobstream_hub_lag_transactions", "Transactions begun since the hub's position.", float(lag)
+        )
+
+
+def _of_database(figures: Figures | None) -> Iterator[Metric]:
+    if figures is None:
+        return
+    jobs = GaugeMetricFamily(
+        "jobstream_jobs", "Jobs by queue and status; failed ones await a retry.", labels=("queue", "status")
+    )
+    oldest = GaugeMetricFamily(
+        "jobstream_oldest_pending_seconds", "How long the oldest has been pending.", labels=("queue",)
+    )
+    paused = GaugeMetricFamily("jobstream_queue_paused", "No claims from it.", labels=("queue",))
+    for each in figures.queues:
+        for status in _STATUSES:
+            jobs.add_metric((each.queue, status), float(getattr(each, status)))
+        oldest.add_metric((each.queue,), each.oldest_pending_seconds or 0.0)
+        paused.add_metric((each.queue,), float(each.paused))
+    yield jobs
+    yield oldest
+    yield paused
+    yield GaugeMetricFamily("jobstream_workers", "Workers heard of within 30 s.", float(figures.workers))
