@@ -37,6 +37,7 @@ export const timeline = (id) => lines('select * from jobstream.job_timeline', `w
 export const explain = (id) => `select jobstream.explain_job(${literal(id)});`;
 export const queues = () => lines('select * from jobstream.queue_stats', 'order by queue');
 export const workers = () => 'select * from jobstream.live_workers;';
+export const schedules = () => lines('select * from jobstream.schedules', 'order by name');
 export const dead = () => lines('select kind, reason, last_error, count(*), max(completed_at)', 'from jobstream.dlq_jobs', 'group by 1, 2, 3', 'order by 4 desc');
 export const health = () => 'select * from jobstream.health;';
 export const stuck = () => 'select * from jobstream.stuck_jobs;';
@@ -59,6 +60,8 @@ export const call = {
   resume: (name) => `select jobstream.resume_queue(${literal(name)});`,
   where: (action, filter) => `select * from jobstream.${action}_where(${json(filter)}, dry_run => false);`,
   setQueue: (name, settings) => `select jobstream.set_queue(${literal(name)}${Object.entries(settings).map(([key, value]) => `, ${key} => ${value}`).join('')});`,
+  runSchedule: (name) => `select jobstream.run_schedule(${literal(name)});`,
+  deleteSchedule: (name) => `select jobstream.delete_schedule(${literal(name)});`,
   cancelPipeline: (id) => `select jobstream.cancel_pipeline(${literal(id)});`,
   retryPipeline: (id) => `select jobstream.retry_pipeline(${literal(id)});`,
   enqueue: ({ kind, args, queue, priority, delay }) => `select * from jobstream.enqueue(${literal(kind)}, ${json(args)}${queue && queue !== 'default' ? `, queue => ${literal(queue)}` : ''}${priority ? `, priority => ${priority}` : ''}${delay ? `, delay => '${delay} s'` : ''});`,

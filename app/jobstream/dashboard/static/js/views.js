@@ -8,6 +8,7 @@ import * as overview from './views/overview.js';
 import * as pipeline from './views/pipeline.js';
 import * as pipelines from './views/pipelines.js';
 import * as queues from './views/queues.js';
+import * as schedules from './views/schedules.js';
 import * as workers from './views/workers.js';
 
 export const VIEWS = [
@@ -16,6 +17,7 @@ export const VIEWS = [
   { name: 'pipelines', label: 'Pipelines', key: 'p', module: pipelines, detail: pipeline },
   { name: 'queues', label: 'Queues', key: 'q', module: queues },
   { name: 'workers', label: 'Workers', key: 'w', module: workers },
+  { name: 'schedules', label: 'Schedules', key: 's', module: schedules },
   { name: 'dead', label: 'Dead letters', key: 'd', module: dead },
   { name: 'health', label: 'Health', key: 'h', module: health, scope: 'operate' },
   { name: 'activity', label: 'Activity', key: 'a', module: activity, scope: 'operate' },

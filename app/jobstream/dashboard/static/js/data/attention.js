@@ -6,10 +6,11 @@ const LONG_SECONDS = 60;
 const DAY_MS = 86_400_000;
 
 /** `[{key, level, text: [..], href, at, action}]`, the gravest first. */
-export function attention({ queues = [], workers, groups = [], checks = [], failing, now = Date.now() }) {
+export function attention({ queues = [], workers, groups = [], checks = [], schedules = [], failing, now = Date.now() }) {
   const found = [
     ...groups.filter((group) => now - Date.parse(group.last_at) < DAY_MS).slice(0, 4).map(deadGroup),
     ...queues.flatMap((queue) => queueTrouble(queue, workers)),
+    ...schedules.filter((schedule) => schedule.last_error).map(failedSchedule),
     ...checks.filter(({ name, status }) => status !== 'ok' && OWN_CHECKS.includes(name)).map(check),
   ];
   if (failing > 0.2) found.unshift({ key: 'failing', level: 'bad', strong: `${Math.round(failing * 100)} % of attempts fail`, rest: '', href: link('jobs', undefined, { status: ['failed', 'dlq'] }) });
@@ -42,3 +43,5 @@ function queueTrouble(queue, workers) {
 }
 
 const check = ({ name, status, detail }) => ({ key: `check ${name}`, level: status === 'warning' ? 'warning' : 'bad', strong: detail, rest: '', href: link('health') });
+
+const failedSchedule = ({ name, last_error: error, last_at: at }) => ({ key: `schedule ${name}`, level: 'warning', strong: name, rest: `, a schedule, made no job: ${error}`, at, href: link('schedules') });

@@ -28,10 +28,11 @@ export function create(route) {
   const queues = queuesResource();
   const groups = new Resource((signal) => api.get('errors', {}, { signal }), { isAbout: (event) => event.status === 'dlq' || event.data?.from === 'dlq', everyMs: 2_000 });
   const workers = new Resource((signal) => api.get('workers', {}, { signal }), { isAbout: aboutJobs, everyMs: 10_000 });
+  const schedules = new Resource((signal) => api.get('schedules', {}, { signal }), { isAbout: aboutJobs, everyMs: 30_000 });
   const health = may('operate') ? new Resource((signal) => api.get('health', {}, { signal }), { isAbout: aboutJobs, everyMs: 10_000 }) : undefined;
   const running = new JobList({ status: ['running'] }, { limit: 20, cap: 500 });
   const latest = new JobList({}, { limit: 20, cap: 100 });
-  const parts = [queues, groups, workers, health, running, latest].filter(Boolean);
+  const parts = [queues, groups, workers, schedules, health, running, latest].filter(Boolean);
 
   return {
     title: 'Overview',
@@ -48,7 +49,7 @@ export function create(route) {
         SPANS.map(([seconds, label]) => h('option', { value: String(seconds), key: seconds }, label)))),
     render: () => [
       h(Tiles, { flow, queues, groups }),
-      h('div', { class: 'two' }, h(Queues, { queues, flow }), h(NeedsAttention, { queues, groups, workers, health, flow })),
+      h('div', { class: 'two' }, h(Queues, { queues, flow }), h(NeedsAttention, { queues, groups, workers, schedules, health, flow })),
       h('div', { class: 'two even' },
         h(Few, { title: 'Running', list: running, href: link('jobs', undefined, { status: 'running' }), empty: 'Nothing runs just now' }),
         h(Few, { title: 'Latest', list: latest, href: link('jobs'), empty: 'No jobs yet' })),
@@ -115,13 +116,13 @@ function queueCells(queue, queues, flow) {
   ];
 }
 
-function NeedsAttention({ queues, groups, workers, health, flow }) {
+function NeedsAttention({ queues, groups, workers, schedules, health, flow }) {
   const recent = flow.buckets.slice(-5).filter(Boolean);
   const failed = recent.reduce((sum, bucket) => sum + bucket.failed, 0);
   const ended = failed + recent.reduce((sum, bucket) => sum + bucket.done, 0);
   const lines = attention({
     queues: queues.value?.items, workers: workers.value?.items, groups: groups.value?.items, checks: health?.value?.checks,
-    failing: ended >= 10 ? failed / ended : 0,
+    schedules: schedules.value?.items, failing: ended >= 10 ? failed / ended : 0,
   });
   const isKnown = groups.value !== undefined;
   return h(Card, { title: 'Needs attention' },
