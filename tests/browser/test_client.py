@@ -7,6 +7,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -95,4 +96,26 @@ def test_progress_element_needs_five_lines_of_html(
     jobs.work()
     expect(bar).to_have_attribute("aria-valuetext", "done")
     expect(bar).to_have_attribute("aria-valuenow", "100")
+    page.context.close()
+
+
+def test_progress_element_follows_with_a_ticket_of_the_product_and_never_sees_a_token(
+    browser: Browser, jobs: Site, product: tuple[str, Path]
+) -> None:
+    origin, folder = product
+    id = jobs.enqueue("resize", steps=4)
+    asked = {"filter": {"job_id": [id]}, "ttl_seconds": 60}
+    headers = {"Authorization": f"Bearer {jobs.token}"}
+    answer = httpx.post(f"{jobs.url}api/v1/stream-tickets", json=asked, headers=headers)
+    (folder / "ticket.json").write_text(answer.text)
+    (folder / "index.html").write_text(
+        f'<script type="module" src="{jobs.url}client.js"></script>'
+        f'<jobstream-progress job="{id}" ticket="ticket.json"></jobstream-progress>'
+    )
+    page = browser.new_page()
+    page.goto(origin)
+    bar = page.get_by_role("progressbar")
+    expect(bar).to_have_attribute("aria-valuetext", "pending")
+    jobs.work()
+    expect(bar).to_have_attribute("aria-valuetext", "done")
     page.context.close()
