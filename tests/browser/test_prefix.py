@@ -24,7 +24,7 @@ def test_page_works_under_a_prefix(browser: Browser, site: Site) -> None:
         page.goto(f"{home}#/jobs")
         expect(page.locator(".live")).to_have_text("live")
         id = site.enqueue("resize")
-        page.get_by_role("row").filter(has_text="resize").get_by_role("link").click()
+        page.get_by_role("row").filter(has_text="resize").get_by_role("link").first.click()
         page.get_by_role("button", name="Cancel").click()
         expect(page.get_by_role("region", name="Timeline")).to_contain_text("cancelled by local")
         assert site.status(id) == "cancelled"

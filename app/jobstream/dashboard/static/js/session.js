@@ -8,7 +8,6 @@ export async function restore() {
     accept(await api.get('session'));
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    if (error.status === 404) return accept({ principal: 'local', scopes: ['operate', 'admin', 'work'], auth: 'off' });
     forget(error.status === 401 ? undefined : error);
   }
   return session;

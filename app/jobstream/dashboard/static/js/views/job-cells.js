@@ -1,6 +1,7 @@
 // How a job looks in a list.
 import { h } from '../dom.js';
 import { duration, firstLine, number } from '../format.js';
+import { link } from '../router.js';
 import { Bar, Id, Tag } from '../ui/parts.js';
 import { Status } from '../ui/status.js';
 import { Time } from '../ui/time.js';
@@ -24,7 +25,7 @@ export function Says({ row }) {
 export function cells(row) {
   return [
     h('span', { role: 'cell', class: 'c-status' }, h(Status, { status: row.status })),
-    h('span', { role: 'cell', class: 'c-kind cut', title: row.kind }, row.kind),
+    h('span', { role: 'cell', class: 'c-kind cut', title: row.kind }, h('a', { href: link('jobs', row.id) }, row.kind)),
     h('span', { role: 'cell', class: 'c-id opt' }, h(Id, { id: row.id })),
     h('span', { role: 'cell', class: 'c-queue opt cut', title: row.queue }, row.queue),
     h('span', { role: 'cell', class: 'c-says' }, h(Says, { row })),
