@@ -204,6 +204,24 @@ async def test_a_page_is_cut_by_bytes_and_holds_one_event_at_least(
     assert len((await step(events, await events.start_earliest(), max_bytes=1)).events) == 1
 
 
+async def test_a_page_of_one_job_is_cut_by_rows_and_by_bytes(
+    events: EventStore, jobs: JobStore, database: Database
+) -> None:
+    id = (await jobs.enqueue(NewJob(kind="k"))).id
+    [claimed] = await LeaseStore(database).claim(["default"], limit=1, worker="w")
+    for size in (10, 10, 30_000, 30_000, 10):
+        await LeaseStore(database).emit(id, claimed.attempt, "big.one", {"text": "x" * size})
+    by_rows = await events.job_page(id, limit=3)
+    assert (len(by_rows.events), by_rows.more) == (3, True)
+    by_bytes = await events.job_page(id, max_bytes=20_000)
+    assert (len(by_bytes.events), by_bytes.more) == (5, True)
+    rest = await events.job_page(id, after=by_bytes.events[-1].id, max_bytes=1)
+    assert (len(rest.events), rest.more) == (1, True)
+    last = await events.job_page(id, after=rest.events[-1].id)
+    assert (len(last.events), last.more) == (1, False)
+    assert not (await events.job_page(id, after=last.events[-1].id)).events
+
+
 async def test_what_a_filter_leaves_out_is_passed_all_the_same(events: EventStore, jobs: JobStore) -> None:
     cursor = (await events.position()).cursor
     wanted = await jobs.enqueue(NewJob(kind="a", queue="q", owner="ann", labels={"x": "1", "y": "2"}))

@@ -70,6 +70,13 @@ class Batch(Struct, frozen=True):
     more: bool
 
 
+class JobPage(Struct, frozen=True):
+    """Some of a job's events in order. `more`: there were more when it was read."""
+
+    events: list[StoredEvent]
+    more: bool
+
+
 class Position(Struct, frozen=True):
     """Where the stream stands now."""
 
@@ -89,6 +96,24 @@ from jobstream.job_events as e
 where e.job_id = $1::text and e.id > $2::bigint
 order by e.id
 limit $3::integer
+"""
+# The running sum ends the page before the row that would pass the bound; one row more than asked tells that there is more.
+_JOB_PAGE: Final = f"""
+select r.*, r.place < $3::integer and r.before < $4::bigint as fits
+from (
+    select
+        r.*,
+        row_number() over (order by r.id) - 1 as place,
+        coalesce(sum(octet_length(r.data)) over (order by r.id rows between unbounded preceding and 1 preceding), 0) as before
+    from (
+        select {EVENT_COLUMNS}
+        from jobstream.job_events as e
+        where e.job_id = $1::text and e.id > $2::bigint
+        order by e.id
+        limit $3::integer + 1
+    ) as r
+) as r
+order by r.id
 """
 _HAS_JOB_EVENT: Final = """
 select exists (select from jobstream.job_events as e where e.job_id = $1::text and e.id = $2::bigint)
@@ -127,6 +152,14 @@ class EventStore:
         """A job's events with an id above `after`, in order. An unknown job has none."""
         rows = await self._db.fetch(_JOB_EVENTS, job_id, after, limit, connection=connection)
         return [stored_event(row) for row in rows]
+
+    async def job_page(
+        self, job_id: str, *, after: int = 0, limit: int = 1_000, max_bytes: int = 4 << 20
+    ) -> JobPage:
+        """As `job_events`, at most so many rows or bytes, but at least one row, whatever its size."""
+        rows = await self._db.fetch(_JOB_PAGE, job_id, after, limit, max_bytes)
+        events = [stored_event(row) for row in rows if row["fits"]]
+        return JobPage(events, len(events) < len(rows))
 
     async def read_job_events(
         self, job_id: str, *, after: int = 0, limit: int = 1_000, connection: Connection | None = None

@@ -4,22 +4,18 @@ Its cursor is the plain event id. Every event of a job is written under the job'
 ids is the order of commits, and `id > position` neither loses nor repeats anything.
 """
 
-from typing import Final
-
 import msgspec
 
 from jobstream.api.streams import blocks
 from jobstream.api.streams.made import status_event
-from jobstream.api.streams.outlet import Outlet
+from jobstream.api.streams.outlet import BACKFILL_BYTES, BACKFILL_ROWS, Outlet
 from jobstream.api.streams.source import Place
 from jobstream.api.streams.start import JobStart
 from jobstream.domain.event import StoredEvent
 from jobstream.domain.job import Job, Status
 from jobstream.hub import Feed, Interest, Message, Subscription
-from jobstream.store.events import EventStore, ResetReason
+from jobstream.store.events import EventStore, JobPage, ResetReason
 from jobstream.store.jobs import JobStore
-
-_PAGE: Final = 500
 
 
 class JobStream:
@@ -81,16 +77,23 @@ class JobStream:
     async def _catch_up(self, outlet: Outlet) -> None:
         """From the table, up to what is visible now."""
         page = await self._page()
-        if self._start.from_beginning and self._position == 0 and not _is_creation(page):
+        if self._start.from_beginning and self._position == 0 and not _is_creation(page.events):
             await self._reset(outlet, ResetReason.PRUNED)
             page = await self._page()
-        while page:
-            await outlet.write([blocks.event_head(event) + blocks.tail(str(event.id)) for event in page])
-            self._stand(page[-1].id, page[-1].status, page[-1].type)
-            page = await self._page() if len(page) == _PAGE and not outlet.over else []
+        while page.events:
+            sent = [blocks.event_head(event) + blocks.tail(str(event.id)) for event in page.events]
+            last, more = page.events[-1], page.more
+            del page  # a slow client holds the bytes alone
+            await outlet.write(sent)
+            self._stand(last.id, last.status, last.type)
+            if not more or outlet.over:
+                return
+            page = await self._page()
 
-    async def _page(self) -> list[StoredEvent]:
-        return await self._events.job_events(self._job.id, after=self._position, limit=_PAGE)
+    async def _page(self) -> JobPage:
+        return await self._events.job_page(
+            self._job.id, after=self._position, limit=BACKFILL_ROWS, max_bytes=BACKFILL_BYTES
+        )
 
     async def _pass_on(self, outlet: Outlet, messages: list[Message]) -> None:
         # What the table already gave comes a second time where it was committed while we were reading.

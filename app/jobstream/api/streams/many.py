@@ -1,7 +1,7 @@
 """A stream over many jobs: what is visible now and was not in the client's cursor, then what happens (design §8)."""
 
 from jobstream.api.streams import blocks
-from jobstream.api.streams.outlet import Outlet
+from jobstream.api.streams.outlet import BACKFILL_BYTES, BACKFILL_ROWS, Outlet
 from jobstream.api.streams.source import Place, interest, message
 from jobstream.api.streams.start import Start
 from jobstream.hub import Feed, Message, Subscription
@@ -57,13 +57,21 @@ class ManyStream:
         """
         goal = subscription.start
         while self._cursor != goal.cursor and not (outlet.over or subscription.closing):
-            batch = await self._events.step(self._cursor, upto=goal.cursor.seen, filter=self._filter)
+            batch = await self._events.step(
+                self._cursor,
+                upto=goal.cursor.seen,
+                filter=self._filter,
+                limit=BACKFILL_ROWS,
+                max_bytes=BACKFILL_BYTES,
+            )
             if isinstance(batch, Reset):
                 await self._go_on_at(outlet, batch)
                 return False
-            await _send(outlet, [message(event, batch.tokens) for event in batch.events])
-            self._cursor = batch.cursor
-            await outlet.heartbeat(batch.token or goal.token)
+            self._cursor, token = batch.cursor, batch.token or goal.token
+            sent = [message(event, batch.tokens).shared for event in batch.events]
+            del batch  # a slow client holds the bytes alone
+            await outlet.write(sent)
+            await outlet.heartbeat(token)
         return True
 
     async def _go_along(self, outlet: Outlet, subscription: Subscription[Place]) -> bool:
@@ -74,7 +82,7 @@ class ManyStream:
                 await self._read_on_after(outlet, latest)
                 return False
             if messages := subscription.take():
-                await _send(outlet, messages)
+                await outlet.write([message.shared for message in messages])
                 latest = messages[-1]
             else:
                 await outlet.heartbeat(self._feed.hub.position_of(subscription).token)
@@ -96,7 +104,3 @@ class ManyStream:
 
     async def _reset(self, outlet: Outlet, reason: ResetReason) -> None:
         await outlet.control("reset", {"reason": reason}, id=await self._events.token(self._cursor))
-
-
-async def _send(outlet: Outlet, messages: list[Message]) -> None:
-    await outlet.write([message.shared for message in messages])

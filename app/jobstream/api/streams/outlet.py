@@ -16,12 +16,20 @@ _CHUNK: Final = 48 * 1024
 
 _ID: Final = re.compile(rb"^id: (?P<id>[^\n]*)\n\n\Z", re.MULTILINE)
 
+BACKFILL_ROWS: Final = 500
+BACKFILL_BYTES: Final = 256 * 1024
+"""What is read from the table at a time for one client: a slow one holds it until it was sent."""
+
 
 class Connection(Protocol):
     """What only the server knows of a connection; other servers than ours do not tell."""
 
     def unsent(self) -> int:
         """Bytes that the client has yet to take."""
+        ...
+
+    def spare(self) -> None:
+        """Hold little for a client that does not take it."""
         ...
 
     def abort(self) -> None:
@@ -59,6 +67,8 @@ class Outlet:
         self._now = asyncio.get_running_loop().time
         self._sent_at = self._now()
         self._ends_at = self._sent_at + blocks.spread_out(pace.age * 1000, pace.age_spread) / 1000
+        if connection is not None:
+            connection.spare()
         self._moved_at: float | None = None
         self._unsent = 0
         self.over = False
@@ -91,6 +101,10 @@ class Outlet:
         """Send a control event."""
         await self._pass(blocks.control(type, data, id=id))
 
+    async def finish(self) -> None:
+        """Say that nothing more will come on this connection."""
+        await self._pass(b"", more=False)
+
     async def heartbeat(self, id: str) -> None:
         """Send a heartbeat if it has been silent for long enough."""
         if self._now() >= self._sent_at + self._pace.heartbeat:
@@ -118,10 +132,10 @@ class Outlet:
         elif self.poke is not None and now >= self._sent_at + self._pace.heartbeat:
             self.poke()
 
-    async def _pass(self, piece: bytes) -> None:
+    async def _pass(self, piece: bytes, *, more: bool = True) -> None:
         if self._expires_at is not None and (id := _ID.search(piece[-256:])):
             self.position = id["id"].decode()
-        message: Any = {"type": "http.response.body", "body": piece, "more_body": True}
+        message: Any = {"type": "http.response.body", "body": piece, "more_body": more}
         if self._connection is None:
             await self._pass_blindly(message)
         elif not (unsent := self._connection.unsent()):

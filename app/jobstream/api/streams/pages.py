@@ -14,7 +14,7 @@ from jobstream.domain.cursor import Cursor
 from jobstream.domain.event import Event, StoredEvent
 from jobstream.domain.job import Job
 from jobstream.hub import Interest
-from jobstream.store.events import EventFilter, Reset, ResetReason
+from jobstream.store.events import EventFilter, JobPage, Reset, ResetReason
 
 _ROUNDS: Final = 20
 """Steps that may find nothing before a page is handed out empty: the cursor moves on all the same."""
@@ -45,11 +45,11 @@ async def job_page(services: Services, job: Job, start: JobStart, *, limit: int,
     """A page of one job's events."""
     if start.reset is not None:
         return await _job_reset(services, job, start.reset)
-    found = await services.events.job_events(job.id, after=start.position, limit=limit)
-    if not found and seconds > 0 and not job.status.terminal:
+    found = await services.events.job_page(job.id, after=start.position, limit=limit)
+    if not found.events and seconds > 0 and not job.status.terminal:
         found = await _await_job(services, job, start.position, limit, seconds)
-    position = found[-1].id if found else start.position
-    return _encoded([event.json for event in found], str(position), complete=len(found) < limit)
+    position = found.events[-1].id if found.events else start.position
+    return _encoded([event.json for event in found.events], str(position), complete=not found.more)
 
 
 async def page(services: Services, filter: EventFilter, start: Start, *, limit: int, seconds: float) -> bytes:
@@ -71,16 +71,14 @@ async def _job_reset(services: Services, job: Job, reason: ResetReason) -> bytes
     return _encoded([status_event(job, position)], str(position), reset=reason, complete=True)
 
 
-async def _await_job(
-    services: Services, job: Job, position: int, limit: int, seconds: float
-) -> list[StoredEvent]:
+async def _await_job(services: Services, job: Job, position: int, limit: int, seconds: float) -> JobPage:
     subscription = await services.feed.join(Interest({"job_id": frozenset((job.id,))}))
     assert subscription is not None  # joins that ask for no position are not refused
     try:
-        found = await services.events.job_events(job.id, after=position, limit=limit)
-        if not found:
+        found = await services.events.job_page(job.id, after=position, limit=limit)
+        if not found.events:
             await something(subscription, seconds)
-            found = await services.events.job_events(job.id, after=position, limit=limit)
+            found = await services.events.job_page(job.id, after=position, limit=limit)
         return found
     finally:
         services.hub.unsubscribe(subscription)

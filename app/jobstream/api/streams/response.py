@@ -73,22 +73,24 @@ class _ASGIEventStream(ASGIResponse):
 
     async def send_body(self, send: Send, receive: Receive) -> None:
         outlet = Outlet(send, pace=self._ticker.pace, connection=self._connection)
-        gone = False
         self._ticker.add(outlet)
         try:
             async with asyncio.TaskGroup() as tasks:
                 watch = tasks.create_task(_until_hung_up(receive))
-                await self._script(outlet)
+                await self._run(outlet)
                 watch.cancel()
         except* (_HungUp, Stalled):
-            gone = True
-        except* DatabaseUnavailable as errors:
-            # A close without `end` says: come back.
-            _log.warning("a stream was closed: %s", errors.exceptions[0])
+            pass
         finally:
             self._ticker.remove(outlet)
-        if not gone:
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _run(self, outlet: Outlet) -> None:
+        try:
+            await self._script(outlet)
+        except DatabaseUnavailable as error:
+            # A close without `end` says: come back.
+            _log.warning("a stream was closed: %s", error)
+        await outlet.finish()
 
 
 class _HungUp(Exception):
