@@ -94,11 +94,14 @@ class Authenticator(Protocol):
         ...
 
 
-def needs(scope: str, *, stream: bool = False) -> dict[str, Any]:
-    """A route's `opt`: the scope it needs; a `stream` also takes its credential from the URL."""
+def needs(scope: str, *, stream: bool = False, by_name: bool = False) -> dict[str, Any]:
+    """A route's `opt`: the scope it needs; a `stream` also takes its credential from the URL.
+
+    `by_name`: it is a stream only to those who ask for `text/event-stream`.
+    """
     if scope not in SCOPES:
         raise ValueError(f"{scope} is no scope")
-    return {_SCOPE: scope, "jobstream.stream": stream}
+    return {_SCOPE: scope, "jobstream.stream": stream, "jobstream.by_name": by_name}
 
 
 def open_to_all() -> dict[str, Any]:

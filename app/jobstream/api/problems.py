@@ -17,7 +17,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import ExceptionHandlersMap
 from msgspec import Struct
 
-from jobstream.api.negotiation import Form, stream_form
+from jobstream.api.negotiation import Form, stream_form, wants
 from jobstream.api.streams import blocks
 from jobstream.errors import (
     Conflict,
@@ -177,7 +177,10 @@ def _is_event_stream(request: Request[Any, Any, Any]) -> bool:
     handler: BaseRouteHandler | None = dict(request.scope).get("route_handler")  # type: ignore[assignment]
     if handler is None or not handler.opt.get("jobstream.stream"):
         return False
-    return stream_form(request.headers.get("accept")) is Form.SSE
+    accept = request.headers.get("accept")
+    if handler.opt.get("jobstream.by_name"):
+        return wants(accept, blocks.MEDIA_TYPE)
+    return stream_form(accept) is Form.SSE
 
 
 def answer_error(request: Request[Any, Any, Any], error: JobStreamError) -> Response[bytes]:

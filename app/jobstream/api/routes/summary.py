@@ -37,7 +37,7 @@ class SummaryController(Controller):
 
     @get(
         "/",
-        opt=needs("read", stream=True),
+        opt=needs("read", stream=True, by_name=True),
         dependencies={"asked": Provide(provide_filter, sync_to_thread=False)},
     )
     async def show(
