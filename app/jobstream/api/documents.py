@@ -10,6 +10,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from jobstream.api.access import open_to_all
 from jobstream.api.negotiation import wants_page
 from jobstream.api.reference import render
+from jobstream.api.refusals import with_refusals
 
 _CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _DESCRIPTION = """\
@@ -32,7 +33,7 @@ def openapi(version: str) -> OpenAPIConfig:
             }
         ),
         security=[{"token": []}],
-        render_plugins=[_Page(path="/"), JsonRenderPlugin()],
+        render_plugins=[_Page(path="/"), _Json()],
         openapi_router=Router(
             "/schema",
             route_handlers=[],
@@ -45,10 +46,16 @@ def openapi(version: str) -> OpenAPIConfig:
 
 async def _json_for_programs(request: Request[Any, Any, Any]) -> Response[dict[str, Any]] | None:
     if request.url.path.rstrip("/").endswith("/schema") and not wants_page(request.headers.get("accept")):
-        return Response(request.app.openapi_schema.to_schema(), media_type="application/json")
+        document = with_refusals(request.app.openapi_schema.to_schema())
+        return Response(document, media_type="application/json")
     return None
 
 
 class _Page(OpenAPIRenderPlugin):
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        return render(openapi_schema).encode()
+        return render(with_refusals(openapi_schema)).encode()
+
+
+class _Json(JsonRenderPlugin):
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        return super().render(request, with_refusals(openapi_schema))
