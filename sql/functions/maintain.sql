@@ -379,6 +379,7 @@ declare
     v_is_more boolean := false;
 begin
     perform jobstream.act_as('maintain');
+    perform jobstream.enter_epoch();
     -- First, while nothing else is locked: it is the one duty that waits for rows.
     v_is_more := jobstream.work_on_bulk();
 

@@ -6,6 +6,7 @@ grant execute on function
 jobstream.clock(),
 jobstream.explain_job(text),
 jobstream.stream_epoch(),
+jobstream.enter_epoch(),
 jobstream.flush_wal(),
 jobstream.keep_snapshots(text[], text[])
 to jobstream_read, jobstream_produce, jobstream_work, jobstream_operate;

@@ -4,7 +4,7 @@ create table jobstream.settings (
 );
 
 comment on table jobstream.settings is
-'What one database keeps for all processes: secret_key, epoch, event_retention_days.';
+'What one database keeps for all processes: secret_key, epoch, epoch_entered, event_retention_days.';
 comment on column jobstream.settings.name is 'Name of the setting.';
 comment on column jobstream.settings.value is 'Its value, as text.';
 

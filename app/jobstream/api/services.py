@@ -22,7 +22,7 @@ from jobstream.errors import SettingsError
 from jobstream.hub import Feed, Hub
 from jobstream.maintenance import Maintenance
 from jobstream.pacing import Patience
-from jobstream.schema import check_schema
+from jobstream.schema import check_events, check_schema
 from jobstream.settings import Settings
 from jobstream.store.events import EventStore
 from jobstream.store.jobs import JobStore
@@ -105,6 +105,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         is_direct=settings.listen_url is None,
     ) as database:
         await check_schema(database)
+        await check_events(database)
         listener = Listener(url=settings.listen_url or url, application_name="jobstream serve listener")
         services = Services(settings=settings, database=database, listener=listener)
         async with _tasks(services):

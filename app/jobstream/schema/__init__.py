@@ -6,15 +6,17 @@ worker.
 
 from jobstream.schema.locator import alembic_folder, sql_folder
 from jobstream.schema.migrate import Migration, MigrationFailed, migrate, migration_sql
+from jobstream.schema.rebase import rebase_events
 from jobstream.schema.revisions import latest_version
 from jobstream.schema.script import listed_files, read_script, without_roles
-from jobstream.schema.state import SchemaState, check_schema, compare, schema_version
+from jobstream.schema.state import SchemaState, check_events, check_schema, compare, schema_version
 
 __all__ = [
     "Migration",
     "MigrationFailed",
     "SchemaState",
     "alembic_folder",
+    "check_events",
     "check_schema",
     "compare",
     "latest_version",
@@ -22,6 +24,7 @@ __all__ = [
     "migrate",
     "migration_sql",
     "read_script",
+    "rebase_events",
     "schema_version",
     "sql_folder",
     "without_roles",

@@ -52,3 +52,12 @@ async def check_schema(connection: Reader) -> SchemaState:
             f"the database is at version {version}, this code needs {latest_version()}: run `jobstream migrate`"
         )
     return state
+
+
+async def check_events(connection: Reader) -> None:
+    """Raise SchemaOutdated where the events were restored from another cluster: cursors would misread them."""
+    if await connection.fetchval("select jobstream.enter_epoch()") == "restored":
+        raise SchemaOutdated(
+            "the events of this database were written in another cluster, and streams cannot continue them as they are: "
+            "run `jobstream migrate --rebase-events`"
+        )

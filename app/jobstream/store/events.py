@@ -196,6 +196,13 @@ class EventStore:
             await flush(self._db)
         return _position(row)
 
+    async def enter_epoch(self) -> bool:
+        """Notes the epoch and, if it is a new one, parts its event ids from those of before.
+
+        False: the events were written in another cluster and must be rebased; cursors cannot tell them from new ones.
+        """
+        return str(await self._db.fetchval("select jobstream.enter_epoch()")) != "restored"
+
     async def resolve(self, token: str) -> Cursor | Reset:
         """The cursor of a client's token, checked against epoch, horizon and what is visible now."""
         try:

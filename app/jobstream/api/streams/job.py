@@ -42,7 +42,7 @@ class JobStream:
         if self._start.reset is not None:
             await self._reset(outlet, self._start.reset)
         while not await self._follow(outlet):
-            pass
+            await self._check_place(outlet)
 
     async def _follow(self, outlet: Outlet) -> bool:
         """Catch up and go along. False: messages were dropped, so that has to be done again."""
@@ -62,6 +62,12 @@ class JobStream:
         finally:
             outlet.poke = None
             self._feed.hub.unsubscribe(subscription)
+
+    async def _check_place(self, outlet: Outlet) -> None:
+        """After a loss, of which a new primary may be the cause: one without the last event knows another history."""
+        if self._position and not await self._events.has_job_event(self._job.id, self._position):
+            pruned = self._position <= (await self._events.position()).horizon.max_id
+            await self._reset(outlet, ResetReason.PRUNED if pruned else ResetReason.UNKNOWN)
 
     def _over(self, outlet: Outlet, subscription: Subscription[Place]) -> bool:
         return self._ended or outlet.over or subscription.closing

@@ -8,7 +8,7 @@ from jobstream.api.streams import blocks
 from jobstream.domain.cursor import Cursor, Tokens
 from jobstream.domain.event import StoredEvent
 from jobstream.hub import Facets, Interest, Message, Step
-from jobstream.store.events import Batch, EventFilter, EventStore, Reset
+from jobstream.store.events import Batch, EventFilter, EventStore, Reset, ResetReason
 
 DIMENSIONS: Final = ("job_id", "pipeline_id", "label", "owner", "kind", "queue", "type", "status")
 """What events are asked for by, the most selective first."""
@@ -37,6 +37,8 @@ class StoredEvents:
         """The next events of all jobs; None where the epoch changed or what follows was pruned."""
         batch = await self._events.step(place.cursor)
         if isinstance(batch, Reset):
+            if batch.reason is ResetReason.EPOCH:
+                await self._events.enter_epoch()
             return None
         epoch, seen, upto = batch.cursor.epoch, place.cursor.seen, batch.cursor.upto or batch.cursor.seen
         return Step(
