@@ -17,7 +17,7 @@ PRODUCERS = {PRODUCE, WORK, OPERATE}
 WORKERS = {WORK, OPERATE}
 OPERATORS = {OPERATE}
 FUNCTIONS: dict[str, set[str]] = {
-    **dict.fromkeys(["clock", "explain_job", "stream_epoch", "flush_wal", "keep_snapshots"], ALL),
+    **dict.fromkeys(["clock", "explain_job", "stream_epoch", "enter_epoch", "flush_wal", "keep_snapshots"], ALL),
     **dict.fromkeys(
         [
             "new_id", "id_time", "id_tail", "base32_digit", "enqueue", "enqueue_many", "create_pipeline", "cancel",

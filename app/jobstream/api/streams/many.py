@@ -31,8 +31,9 @@ class ManyStream:
         """Catch up and go along. False: messages were dropped, so that has to be done again."""
         subscription = await self._feed.join(interest(self._filter), reaches=self._reached)
         if subscription is None:
-            self._cursor = (await self._events.position()).cursor
-            await self._reset(outlet, ResetReason.UNKNOWN)
+            now = (await self._events.position()).cursor
+            reason = ResetReason.UNKNOWN if now.epoch == self._cursor.epoch else ResetReason.EPOCH
+            await self._go_on_at(outlet, Reset(reason, now))
             return False
         outlet.poke = subscription.wake
         try:

@@ -1,0 +1,67 @@
+"""One look at a stream: what it tells until that will do."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+
+from tests.streams.wire import Block, Blocks, opened
+from tests.support import Process
+
+API = "/api/v1"
+CONTROL = ("hello", "heartbeat", "reset", "end")
+
+
+@asynccontextmanager
+async def serving(url: str, **environ: str) -> AsyncIterator[str]:
+    """Run `jobstream serve` with auth off and lend its address."""
+    settings = {"JOBSTREAM_AUTH": "off", "JOBSTREAM_DRAIN_SECONDS": "1", "JOBSTREAM_HEARTBEAT_SECONDS": "0.2"}
+    with Process(
+        "serve", "--port", "0", environ={"JOBSTREAM_DATABASE_URL": url, **settings, **environ}
+    ) as server:
+        yield await server.address()
+        await server.stop()
+
+
+async def told(
+    address: str,
+    path: str,
+    *,
+    until: Callable[[list[Block]], object],
+    last_id: str | None = None,
+    found: list[Block] | None = None,
+) -> list[Block]:
+    """Everything that a stream tells up to the first moment when that will do; `found` can be watched meanwhile."""
+    found = [] if found is None else found
+    blocks = Blocks()
+    try:
+        async with asyncio.timeout(30), opened(address, API + path, last_id) as stream:
+            assert stream.status == 200
+            async with aclosing(stream.bytes()) as pieces:
+                async for piece in pieces:
+                    found += blocks.feed(piece)
+                    if until(found):
+                        return found
+    except TimeoutError as error:
+        raise AssertionError(f"the stream was silent after {found}") from error
+    raise AssertionError(f"the stream closed after {found}")
+
+
+def types(found: list[Block]) -> list[str]:
+    """Their types."""
+    return [block.type for block in found]
+
+
+def stored(found: list[Block]) -> list[int]:
+    """The ids of stored events."""
+    return [block.data["id"] for block in found if block.type not in CONTROL]
+
+
+def position(found: list[Block]) -> str:
+    """The last id."""
+    ids = [block.id for block in found if block.id is not None]
+    return ids[-1]
+
+
+def heard(type: str) -> Callable[[list[Block]], object]:
+    """Until an event of that type."""
+    return lambda found: type in types(found)
