@@ -323,6 +323,23 @@ async def test_a_token_behind_what_was_pruned_is_a_reset(
     assert isinstance(await events.resolve(await events.token(await events.start_earliest())), Cursor)
 
 
+async def test_a_step_whose_rest_was_pruned_meanwhile_is_a_reset(
+    events: EventStore, jobs: JobStore, conn: Connection
+) -> None:
+    start = (await events.position()).cursor
+    await jobs.enqueue_many([NewJob(kind="k")] * 4)
+    first = await step(events, start, limit=2)
+    assert first.more
+    await conn.execute(
+        "update jobstream.event_horizon set (max_xid, max_id) = (select max(xid::text::numeric)::text::xid8, max(id)"
+        " from jobstream.job_events)"
+    )
+    rest = await events.step(first.cursor)
+    assert isinstance(rest, Reset)
+    assert rest.reason is ResetReason.PRUNED
+    assert (await step(events, rest.cursor)).events == []
+
+
 async def test_a_token_whose_snapshot_is_gone_is_a_reset(
     events: EventStore, conn: Connection, connect: Connect
 ) -> None:

@@ -63,11 +63,15 @@ class JobStream:
             outlet.poke = None
             self._feed.hub.unsubscribe(subscription)
 
-    async def _check_place(self, outlet: Outlet) -> None:
-        """After a loss, of which a new primary may be the cause: one without the last event knows another history."""
-        if self._position and not await self._events.has_job_event(self._job.id, self._position):
-            pruned = self._position <= (await self._events.position()).horizon.max_id
-            await self._reset(outlet, ResetReason.PRUNED if pruned else ResetReason.UNKNOWN)
+    async def _check_place(self, outlet: Outlet) -> bool:
+        """Where the last event is there no more, what came after it may be missing too: it was pruned meanwhile, or a
+        new primary knows another history. False: so it is, and the stream was reset.
+        """
+        if not self._position or await self._events.has_job_event(self._job.id, self._position):
+            return True
+        pruned = self._position <= (await self._events.position()).horizon.max_id
+        await self._reset(outlet, ResetReason.PRUNED if pruned else ResetReason.UNKNOWN)
+        return False
 
     def _over(self, outlet: Outlet, subscription: Subscription[Place]) -> bool:
         return self._ended or outlet.over or subscription.closing
@@ -95,6 +99,9 @@ class JobStream:
             if not more or outlet.over:
                 return
             page = await self._page()
+            # After the page was read: days are dropped from the oldest on, so what follows an event that is there is too.
+            if not await self._check_place(outlet):
+                page = await self._page()
 
     async def _page(self) -> JobPage:
         return await self._events.job_page(

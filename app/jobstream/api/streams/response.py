@@ -14,7 +14,7 @@ from litestar.types import Receive, Scope, Send, TypeEncodersMap
 
 from jobstream.api.streams import blocks
 from jobstream.api.streams.outlet import Connection, Outlet, Stalled, Ticker
-from jobstream.errors import DatabaseUnavailable
+from jobstream.errors import DatabaseUnavailable, NotFound
 
 _log = logging.getLogger("jobstream.api")
 
@@ -87,8 +87,8 @@ class _ASGIEventStream(ASGIResponse):
     async def _run(self, outlet: Outlet) -> None:
         try:
             await self._script(outlet)
-        except DatabaseUnavailable as error:
-            # A close without `end` says: come back.
+        except (DatabaseUnavailable, NotFound) as error:
+            # A close without `end` says: come back. Then a job that is there no more is a 404.
             _log.warning("a stream was closed: %s", error)
         await outlet.finish()
 
