@@ -30,7 +30,7 @@ async def test_a_dropped_day_resets_who_was_behind_it_and_nobody_else(
         job = await enqueue(conn, queue="a")
         behind = position(await told(address, "/events?from=earliest", until=heard("status")))
         of_job = position(await told(address, f"/jobs/{job}/events", until=heard("status")))
-        [leased] = await claim(conn, 1, "a")
+        [leased] = await claim(conn, 1, "a", lease=timedelta(days=2))
         level = position(await told(address, "/events", last_id=behind, until=heard("status")))
         await clock.advance(24 * 3600)
         await call(conn, "report_progress", job, leased["attempt"], 1, 2)
