@@ -15,8 +15,8 @@ pytestmark = pytest.mark.timeout(90)
 
 
 async def a_day_ago(conn: Connection, clock: Clock) -> str:
-    """Go back to yesterday; the name of its partition."""
-    yesterday = datetime.now(UTC).replace(hour=12) - timedelta(days=1)
+    """Go back to yesterday, shortly before midnight; the name of its partition."""
+    yesterday = datetime.now(UTC).replace(hour=23, minute=55) - timedelta(days=1)
     assert await call(conn, "create_event_day", yesterday.date())
     await clock.set(yesterday)
     return f"job_events_{yesterday:%Y%m%d}"
@@ -30,9 +30,9 @@ async def test_a_dropped_day_resets_who_was_behind_it_and_nobody_else(
         job = await enqueue(conn, queue="a")
         behind = position(await told(address, "/events?from=earliest", until=heard("status")))
         of_job = position(await told(address, f"/jobs/{job}/events", until=heard("status")))
-        [leased] = await claim(conn, 1, "a", lease=timedelta(days=2))
+        [leased] = await claim(conn, 1, "a", lease=timedelta(hours=1))
         level = position(await told(address, "/events", last_id=behind, until=heard("status")))
-        await clock.advance(24 * 3600)
+        await clock.advance(600)
         await call(conn, "report_progress", job, leased["attempt"], 1, 2)
         today = await conn.fetchval("select max(id) from jobstream.job_events")
 
@@ -64,8 +64,8 @@ async def test_an_open_stream_notices_nothing_of_a_dropped_day(
         await enqueue(conn)
         group.create_task(told(address, "/events?from=earliest", until=heard("log"), found=seen))
         await eventually(lambda: "status" in types(seen))
-        await clock.advance(24 * 3600)
+        await clock.advance(600)
         assert await call(conn, "drop_event_day", day)
-        [leased] = await claim(conn)
+        [leased] = await claim(conn, lease=timedelta(hours=1))
         await call(conn, "log", leased["id"], leased["attempt"], "after it")
     assert [type for type in types(seen) if type != "heartbeat"] == ["hello", "status", "status", "log"]
