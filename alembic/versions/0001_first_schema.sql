@@ -5267,7 +5267,7 @@ comment on function jobstream.stream_epoch() is
 --     same     nothing to do
 --     new      another epoch than last time: promoted, restored within the cluster, rebased
 --     restored the events were written in another cluster, or by transactions that this one has yet to begin: rebase them
--- Locks: the row of settings.
+-- Waits for nobody: who is at it already does it for all. Locks: an advisory lock, the row of settings.
 create function jobstream.enter_epoch()
 returns text
 language plpgsql
@@ -5287,7 +5287,7 @@ begin
         )
     then
         return 'restored';
-    elsif v_before = v_now then
+    elsif v_before = v_now or not pg_catalog.pg_try_advisory_xact_lock(1785688947, 2) then
         return 'same';
     end if;
     insert into jobstream.settings as s (name, value)
