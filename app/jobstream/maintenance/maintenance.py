@@ -25,7 +25,10 @@ silence of two seconds (see `MaintenanceStore.try_lead`)."""
 
 MIN_PAUSE = 0.02
 SHARE = 0.1
-"""The most of the time that the duties may take while the bell rings all the time. Where they say that there is more they go on at once."""
+"""The most of the time that the duties may take while the bell rings all the time. Where they say that there is more they
+go on at once."""
+MAX_REST = 0.25
+"""The longest rest after a long run, seconds: once a minute the duties keep house, and rescue must not wait for that."""
 
 
 class Pause(Struct, frozen=True, kw_only=True):
@@ -80,7 +83,7 @@ class Maintenance:
         self._patience.succeeded()
         if due is not None and due <= 0:
             return Pause(least=0.0, most=0.0)
-        least = max(MIN_PAUSE, took / SHARE)
+        least = min(max(MIN_PAUSE, took / SHARE), MAX_REST)
         until = min(MAX_PAUSE if due is None else due, self._schedules_at - self._loop.time(), MAX_PAUSE)
         return Pause(least=least, most=max(least, until))
 
