@@ -37,6 +37,7 @@ class Numbers:
         self.failures: list[Exception] = []
         self.lost_before = 0
         self.steps = 0
+        self.is_muted = False
         self._target: int | None = None
 
     async def now(self) -> int:
@@ -54,3 +55,6 @@ class Numbers:
         self._target = target if upto < target else None
         messages = [message(number, queue="q") for number in range(position + 1, upto + 1)]
         return Step(messages, upto, lambda message: message.number, self._target)
+
+    async def muted(self) -> bool:
+        return self.is_muted

@@ -153,3 +153,54 @@ async def test_after_a_rest_it_starts_at_what_is_there_now() -> None:
         assert subscription.start == 10
         source.written = 11
         assert await received(subscription, 1) == [11]
+
+
+async def test_while_the_bell_is_muted_it_goes_on_polling_quickly() -> None:
+    source = Numbers()
+    pace = Pace(hot=0.001, hot_for=0.01, slow=0.2, least=0.0, linger=3600)
+    async with running(source, pace) as feed:
+        subscription = await joined(feed)
+        source.is_muted = True
+        source.written = 1
+        assert await received(subscription, 1) == [1]
+        await eventually(lambda: source.steps > 100)
+        source.is_muted = False
+        await eventually(lambda: not feed.is_hot)
+        steps = source.steps
+        source.written = 2
+        assert await received(subscription, 1) == [2]
+        assert source.steps <= steps + 2
+
+
+async def test_a_big_batch_to_many_comes_to_each_of_them_whole_and_in_order() -> None:
+    source = Numbers()
+    source.page = 500
+    async with running(source, DEAF) as feed:
+        subscriptions = [await joined(feed) for _ in range(50)]
+        source.written = 1_200
+        feed.ring()
+        got = await asyncio.gather(*(received(subscription, 1_200) for subscription in subscriptions))
+        assert got == [list(range(1, 1_201))] * 50
+
+
+async def test_other_work_goes_on_while_a_big_batch_is_handed_on() -> None:
+    source = Numbers()
+    source.page = 500
+    turns = 0
+
+    async def other_work() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with running(source, DEAF) as feed, asyncio.TaskGroup() as tasks:
+        subscriptions = [await joined(feed) for _ in range(200)]
+        working = tasks.create_task(other_work())
+        source.written = 500
+        before = turns
+        feed.ring()
+        assert await received(subscriptions[-1], 500) == list(range(1, 501))
+        # 100,000 offers, some 4,000 between two turns
+        assert turns - before > 20
+        working.cancel()

@@ -190,3 +190,16 @@ async def test_only_one_of_many_rings(conn: Connection, connect: Connect) -> Non
     await eventually(lambda: heard_of == ["ring"])
     await enqueue(conn)
     await eventually(lambda: heard_of == ["ring", "ring"])
+
+
+async def test_a_transaction_that_mutes_the_bell_is_seen(
+    database: Database, conn: Connection, connect: Connect
+) -> None:
+    events = EventStore(database)
+    assert not await events.bell_is_held()
+    holding = await connect()
+    await holding.execute("begin; set constraints all immediate")
+    await enqueue(holding)
+    assert await events.bell_is_held()
+    await holding.execute("rollback")
+    assert not await events.bell_is_held()

@@ -45,9 +45,16 @@ class Source(Protocol[P]):
         """What follows a position; None if that can no longer be told."""
         ...
 
+    async def muted(self) -> bool:
+        """Whether somebody keeps the bell from ringing just now."""
+        ...
+
 
 class Pace(Struct, frozen=True):
-    """How often to read, in seconds: `hot` for `hot_for` after the last message, else `slow`; never below `least`."""
+    """How often to read, in seconds: `hot` for `hot_for` after the last message, else `slow`; never below `least`.
+
+    Hot, too, while the bell is found muted.
+    """
 
     hot: float = 0.02
     hot_for: float = 1.0
@@ -78,8 +85,16 @@ class Feed(Generic[P]):
         self._bell = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
         self._hot_until = 0.0
+        self._rung = False
+        self._muted = False
+        self._ask_at = 0.0
         self._wanted_until = 0.0
         self.steps = 0
+
+    @property
+    def is_hot(self) -> bool:
+        """Whether it polls quickly just now."""
+        return self._muted or asyncio.get_running_loop().time() < self._hot_until
 
     def ring(self) -> None:
         """There may be something to read."""
@@ -150,17 +165,29 @@ class Feed(Generic[P]):
             _log.warning("the stream's position can no longer be continued; starting afresh")
             self.hub.resume(await self._source.now())
             return
-        if step.messages:
-            self._hot_until = asyncio.get_running_loop().time() + self._pace.hot_for
         went_on = step.target is not None or self.hub.within_batch
         self.hub.begin(step.position if step.target is None else step.target)
         await self._publish(step)
         if step.target is None:
             self.hub.finish(step.position)
         await self._wake()
+        if step.messages or self._muted:
+            await self._keep_hot()
         if went_on:
             # More of the batch; or after it what came since it began, for which the bell may have rung meanwhile.
             self.ring()
+
+    async def _keep_hot(self) -> None:
+        """After messages, for a while. Where a poll found them and no bell had rung, for as long as the bell is muted:
+        a transaction that rings early and stays open keeps all others from ringing.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._muted or (not self._rung and now >= self._hot_until):
+            if now < self._ask_at:
+                return
+            self._muted = await self._source.muted()
+            self._ask_at = now + self._pace.hot_for
+        self._hot_until = now + self._pace.hot_for
 
     async def _publish(self, step: Step[P]) -> None:
         """In pieces, so that a big batch to many subscribers holds up nothing else.
@@ -190,6 +217,7 @@ class Feed(Generic[P]):
             await self._bell_or_forever()
         elif not self._bell.is_set():
             await self._bell_within(self._interval())
+        self._rung = self._bell.is_set()
         self._bell.clear()
 
     def _idle(self) -> bool:
@@ -199,8 +227,7 @@ class Feed(Generic[P]):
         return now >= self._wanted_until
 
     def _interval(self) -> float:
-        hot = asyncio.get_running_loop().time() < self._hot_until
-        return self._pace.hot if hot else self._pace.slow
+        return self._pace.hot if self.is_hot else self._pace.slow
 
     async def _bell_or_forever(self) -> None:
         while not self._waiting:

@@ -134,6 +134,17 @@ where e.job_id = $1::text
         or (e.id <= $3::bigint and pg_visible_in_snapshot(e.xid, $4::text::pg_snapshot))
     )
 """
+_BELL_IS_HELD: Final = """
+select exists (
+    select
+    from pg_locks as l
+    where l.locktype = 'advisory'
+        and l.classid = 1785688947
+        and l.objid = 1
+        and l.objsubid = 2
+        and l.database = (select d.oid from pg_database as d where d.datname = current_database())
+)
+"""
 _FIRST_SINCE: Final = """
 select e.id from jobstream.job_events as e where e.at >= $1::timestamptz order by e.id limit 1
 """
@@ -195,6 +206,10 @@ class EventStore:
         if not row["flushed"]:
             await flush(self._db)
         return _position(row)
+
+    async def bell_is_held(self) -> bool:
+        """Whether a transaction has rung early and keeps others from ringing until it ends."""
+        return bool(await self._db.fetchval(_BELL_IS_HELD))
 
     async def enter_epoch(self) -> bool:
         """Notes the epoch and, if it is a new one, parts its event ids from those of before.

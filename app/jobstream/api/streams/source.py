@@ -48,6 +48,10 @@ class StoredEvents:
             _target(batch),
         )
 
+    async def muted(self) -> bool:
+        """Whether a transaction that rang early keeps the others silent."""
+        return await self._events.bell_is_held()
+
 
 def message(event: StoredEvent, tokens: Tokens) -> Message:
     """An event as the hub passes it on."""
