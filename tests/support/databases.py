@@ -131,6 +131,7 @@ class Databases:
 
     def _reset(self, url: str) -> bool:
         with psycopg.connect(url, autocommit=True, row_factory=tuple_row) as connection:
+            self._end_prepared(connection)
             if self._read_fingerprint(connection) != self._fingerprint:
                 return False
             connection.execute("set session_replication_role = replica")
@@ -143,6 +144,13 @@ class Databases:
             for leaf in {*changed, *missing} & set(self._seeds):
                 self._plant(connection, leaf)
         return True
+
+    def _end_prepared(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
+        """Roll back what a test prepared and was stopped before ending: its locks would outlive it."""
+        for (name,) in connection.execute(
+            "select gid from pg_prepared_xacts where database = current_database()"
+        ):
+            connection.execute(sql.SQL("rollback prepared {}").format(sql.Literal(name)))
 
     def _remember(self, url: str) -> None:
         with psycopg.connect(url, autocommit=True, row_factory=tuple_row) as connection:
