@@ -63,7 +63,9 @@ async def compare(url: str, options: argparse.Namespace) -> None:
             print(f"{mode:>9}: {rates[mode][-1]:8,.0f} commits/s, {heard:6,} notifications heard", flush=True)
     medians = {mode: statistics.median(found) for mode, found in rates.items()}
     for mode in MODES[1:]:
-        print(f"   median: {mode} {medians[mode]:,.0f}/s, {medians[mode] / medians['removed']:.0%} of that without")
+        print(
+            f"   median: {mode} {medians[mode]:,.0f}/s, {medians[mode] / medians['removed']:.0%} of that without"
+        )
     for connection in [*connections, admin, listener]:
         await connection.close()
 

@@ -124,7 +124,9 @@ async def measure(url: str, address: str, options: argparse.Namespace) -> None:
     load = loaded(url, address, options.rate, options.seconds)
     await show(f"beside one held: {options.rate} events/s", load)
     await asyncio.sleep(max(0.0, held_since + options.held - time.perf_counter()))
-    await show(f"held for {options.held:.0f} s by now: every 100 ms", idle(url, address, options.samples, 0.1))
+    await show(
+        f"held for {options.held:.0f} s by now: every 100 ms", idle(url, address, options.samples, 0.1)
+    )
     await holder.close()
 
 

@@ -26,6 +26,4 @@ def quantiles(durations: Sequence[float]) -> Quantiles:
 
 def milliseconds(of: Quantiles) -> str:
     """Print them in milliseconds."""
-    return (
-        f"p50 {of.p50 * 1e3:6.2f}  p95 {of.p95 * 1e3:6.2f}  p99 {of.p99 * 1e3:6.2f}  max {of.most * 1e3:6.2f} ms"
-    )
+    return f"p50 {of.p50 * 1e3:6.2f}  p95 {of.p95 * 1e3:6.2f}  p99 {of.p99 * 1e3:6.2f}  max {of.most * 1e3:6.2f} ms"
