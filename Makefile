@@ -67,8 +67,7 @@ types: $(STAMP)  ## Check types: mypy --strict over code and tests
 	$(BIN)/mypy
 
 .PHONY: check
-check: lint types test-js  ## Run everything that CI runs
-	$(PYTEST) $(ARGS)
+check: lint types test-js test test-slow browser  ## Run everything that CI runs
 
 .PHONY: bench
 bench: $(STAMP)  ## Run the benchmarks and print their figures

@@ -99,7 +99,6 @@ async def test_eventsource_client(site: Site, token: str, conn: Connection, even
     await followed(site, token, conn, partial(by_eventsource_client, folder=eventsource_client))
 
 
-@pytest.mark.browser
 async def test_chromiums_eventsource(site: Site, token: str, conn: Connection) -> None:
     require("chromium")
     await followed(site, token, conn, by_chromium)
