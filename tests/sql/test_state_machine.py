@@ -467,6 +467,7 @@ COMMON: dict[str, Any] = {
 }
 
 
+@pytest.mark.timeout(600)  # a failure is shrunk for up to five minutes
 def test_random_lives_keep_to_the_table(lives: type[Lives]) -> None:
     run_state_machine_as_test(lives, settings=settings(max_examples=12, stateful_step_count=30, **COMMON))
 
