@@ -20,6 +20,19 @@ from tests.support.servers import container_url, embedded_url, session_folder
 from tests.support.types import Connect, Connection
 
 SESSION = "JOBSTREAM_TEST_SESSION"
+TESTS = Path(__file__).parent
+# What starts processes of ours, or walks through every route or pair of verbs, takes longer than `make test` may.
+LONG = (
+    "cli/",
+    "embedded/",
+    "examples/",
+    "guards/",
+    "process/",
+    "streams/",
+    "sql/test_rivals",
+    "api/test_access_matrix",
+    "api/test_openapi",
+)
 _session = ExitStack()
 
 
@@ -44,6 +57,8 @@ def pytest_unconfigure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if item.path.relative_to(TESTS).as_posix().startswith(LONG):
+            item.add_marker(pytest.mark.slow)
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
             item.fixturenames.insert(0, "no_task_is_left")
 

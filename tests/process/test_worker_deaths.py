@@ -46,7 +46,13 @@ async def runs_elsewhere(conn: Connection, id: str, than: int, timeout: float) -
 async def leads(conn: Connection) -> bool:
     """Whether somebody does the maintenance."""
     return bool(
-        await conn.fetchval("select exists (select from pg_locks where classid = 1785688947 and objid = 0)")
+        await conn.fetchval("""
+            select exists (
+                select from pg_locks
+                where classid = 1785688947 and objid = 0
+                    and database = (select oid from pg_database where datname = current_database())
+            )
+        """)
     )
 
 

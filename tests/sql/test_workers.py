@@ -80,7 +80,11 @@ async def test_jobs_of_a_worker_whose_session_died_are_rescued_after_three_secon
 
 async def lock_is_gone(conn: Connection) -> bool:
     """Say whether nobody holds a worker's lock."""
-    held = "select count(*) from pg_locks where locktype = 'advisory' and classid = $1 and objid >= 1000"
+    held = """
+        select count(*) from pg_locks
+        where locktype = 'advisory' and classid = $1 and objid >= 1000
+            and database = (select oid from pg_database where datname = current_database())
+    """
     return bool(await conn.fetchval(held, LOCK_CLASS) == 0)
 
 

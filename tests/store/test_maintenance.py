@@ -38,7 +38,11 @@ async def test_one_leads_at_a_time(database: Database, database_url: str) -> Non
 
 async def test_a_lead_is_lost_with_its_connection(database: Database, conn: Connection) -> None:
     maintenance = MaintenanceStore(database)
-    holder = "select pid from pg_locks where locktype = 'advisory' and classid = 1785688947 and objid = 0"
+    holder = """
+        select pid from pg_locks
+        where locktype = 'advisory' and classid = 1785688947 and objid = 0
+            and database = (select oid from pg_database where datname = current_database())
+    """
     async with maintenance.try_lead() as lead:
         assert lead is not None
         await conn.execute(f"select pg_terminate_backend(({holder}))")
