@@ -54,11 +54,14 @@ declare
     v_before text := (select s.value from jobstream.settings as s where s.name = 'epoch_entered');
 begin
     if split_part(v_before, ':', 1) <> split_part(v_now, ':', 1) and exists (select from jobstream.job_events)
-        or exists (
-            select from jobstream.job_events as e
+        -- Ordered, so that it reads the end of an index, whatever the planner thinks of the comparison.
+        or (
+            select e.xid from jobstream.job_events as e
             where e.xid >= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())
                 and e.xid is distinct from pg_catalog.pg_current_xact_id_if_assigned()
-        )
+            order by e.xid desc
+            limit 1
+        ) is not null
     then
         return 'restored';
     elsif v_before = v_now or not pg_catalog.pg_try_advisory_xact_lock(1785688947, 2) then
