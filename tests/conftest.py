@@ -24,11 +24,14 @@ TESTS = Path(__file__).parent
 # What starts processes of ours, or walks through every route or pair of verbs, takes longer than `make test` may.
 LONG = (
     "cli/",
+    "client/",
     "embedded/",
     "examples/",
     "guards/",
+    "maintenance/",
     "process/",
     "streams/",
+    "worker/",
     "sql/test_rivals",
     "api/test_access_matrix",
     "api/test_openapi",
