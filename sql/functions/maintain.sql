@@ -187,13 +187,101 @@ $$;
 
 comment on function jobstream.lost_workers() is 'Workers whose advisory lock has been gone for 3 s.';
 
-create function jobstream.is_overdue(p_now timestamptz)
+-- Leases under an old snapshot: what a busy system leaves behind cannot be cleared from jobs_leased, and each look at its
+-- front would walk all of it, once a second. So a session remembers up to when all leases have been seen to (every later
+-- lease ends later: a claim gives at least a second), for 10 s at most, in case a claim was committed long after it was
+-- made. And where finding the next end of a lease took long, it answers a second from now for a while.
+
+create function jobstream.lease_floor(p_now timestamptz)
+returns timestamptz
+language sql
+stable
+as $$
+    select case
+        when pg_catalog.to_timestamp(f.seen[1]) between p_now - interval '10 s' and p_now
+        then pg_catalog.to_timestamp(f.seen[2])
+        else '-infinity'
+    end
+    from (
+        select pg_catalog.string_to_array(pg_catalog.current_setting('jobstream.leases_seen', true), '|')::float8[]
+    ) as f (seen)
+$$;
+
+comment on function jobstream.lease_floor(timestamptz) is
+'Up to when this session knows that all leases have been seen to.';
+
+create function jobstream.raise_lease_floor(p_now timestamptz, p_floor timestamptz)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if exists (
+        select from jobstream.jobs as j
+        where j.status = 'running' and j.lease_until > p_floor and j.lease_until <= p_now
+    ) then
+        return;
+    end if;
+    perform set_config('jobstream.leases_seen', concat_ws(
+        '|',
+        case
+            when p_floor = '-infinity' then extract(epoch from p_now)::text
+            else split_part(current_setting('jobstream.leases_seen'), '|', 1)
+        end,
+        extract(epoch from p_now)
+    ), false);
+end
+$$;
+
+comment on function jobstream.raise_lease_floor(timestamptz, timestamptz) is
+'Remembers that all leases up to now have been seen to, if none is left.';
+
+create function jobstream.next_lease(p_now timestamptz)
+returns timestamptz
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_begin timestamptz := clock_timestamp();
+    v_next timestamptz;
+begin
+    if to_timestamp(nullif(current_setting('jobstream.leases_slow_until', true), '')::float8) > v_begin then
+        return (
+            select p_now + interval '1 s'
+            from (
+                select from jobstream.jobs as j where j.status = 'running' order by j.lease_until desc limit 1
+            ) as running
+        );
+    end if;
+    select j.lease_until
+    into v_next
+    from jobstream.jobs as j
+    where j.status = 'running' and j.lease_until > p_now
+    order by j.lease_until
+    limit 1;
+    if clock_timestamp() - v_begin > interval '20 ms' then
+        perform set_config(
+            'jobstream.leases_slow_until', extract(epoch from v_begin + interval '30 s')::text, false
+        );
+    end if;
+    return v_next;
+end
+$$;
+
+comment on function jobstream.next_lease(timestamptz) is
+'When the next lease ends; at busy times under an old snapshot a second from now.';
+
+-- p_floor: no running job's lease ends before it.
+create function jobstream.is_overdue(p_now timestamptz, p_floor timestamptz)
 returns boolean
 language sql
 stable
 as $$
     select exists (select from jobstream.jobs as j where j.hold = 'time' and j.scheduled_at <= p_now)
-        or exists (select from jobstream.jobs as j where j.status = 'running' and j.lease_until <= p_now)
+        or exists (
+            select from jobstream.jobs as j
+            where j.status = 'running' and j.lease_until > p_floor and j.lease_until <= p_now
+        )
         or exists (
             select from jobstream.jobs as j
             where j.status = 'running' and j.cancel_requested and j.cancel_requested_at <= p_now - interval '10 s'
@@ -205,14 +293,14 @@ as $$
         or jobstream.is_unsettled(p_now)
 $$;
 
-comment on function jobstream.is_overdue(timestamptz) is 'Whether something was due at that time and is there still.';
+comment on function jobstream.is_overdue(timestamptz, timestamptz) is 'Whether something was due at that time and is there still.';
 
 -- Answers when there is next work, null for none known. What was due at p_now and is there still was locked by somebody
 -- or failed: a second later again.
-create function jobstream.next_due(p_now timestamptz)
+create function jobstream.next_due(p_now timestamptz, p_floor timestamptz)
 returns timestamptz
 language sql
-stable
+volatile
 as $$
     select least(
         (
@@ -222,13 +310,7 @@ as $$
             order by j.scheduled_at
             limit 1
         ),
-        (
-            select j.lease_until
-            from jobstream.jobs as j
-            where j.status = 'running' and j.lease_until > p_now
-            order by j.lease_until
-            limit 1
-        ),
+        jobstream.next_lease(p_now),
         (
             select j.cancel_requested_at + interval '10 s'
             from jobstream.jobs as j
@@ -258,11 +340,11 @@ as $$
             order by w.lock_lost_at
             limit 1
         ),
-        (select p_now + interval '1 s' where jobstream.is_overdue(p_now))
+        (select p_now + interval '1 s' where jobstream.is_overdue(p_now, p_floor))
     )
 $$;
 
-comment on function jobstream.next_due(timestamptz) is 'When maintain() next has work by the clock.';
+comment on function jobstream.next_due(timestamptz, timestamptz) is 'When maintain() next has work by the clock.';
 
 -- Deletes terminal jobs past their queue's retention, and never before their key is 24 h old. It walks through the ids
 -- with a stored position, a bounded way at a time, so that jobs that are kept for long are not walked past each time.
@@ -376,6 +458,7 @@ declare
     v_lost text[];
     v_ids text[];
     v_settled integer;
+    v_floor timestamptz := jobstream.lease_floor(v_now);
     v_is_more boolean := false;
 begin
     perform jobstream.act_as('maintain');
@@ -409,11 +492,12 @@ begin
 
     v_ids := array(
         select j.id from jobstream.jobs as j
-        where j.status = 'running' and j.lease_until <= v_now
+        where j.status = 'running' and j.lease_until > v_floor and j.lease_until <= v_now
         order by j.lease_until limit v_batch for update skip locked
     );
     v_is_more := v_is_more or cardinality(v_ids) = v_batch;
     perform jobstream.do_duty_safely('rescue', v_ids);
+    perform jobstream.raise_lease_floor(v_now, v_floor);
 
     v_lost := jobstream.lost_workers();
     if v_lost <> '{}' then
@@ -437,7 +521,7 @@ begin
     v_is_more := v_is_more or v_settled > 0;
     v_is_more := jobstream.keep_house() or v_is_more;
     perform jobstream.act_as('');
-    return case when v_is_more then v_now else jobstream.next_due(v_now) end;
+    return case when v_is_more then v_now else jobstream.next_due(v_now, v_floor) end;
 end
 $$;
 

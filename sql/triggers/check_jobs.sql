@@ -67,6 +67,9 @@ begin
         perform jobstream.refuse('JS400', 'what a job awaits cannot be changed');
     end if;
     perform jobstream.check_values(new);
+    if new.lease_until < v_now and new.lease_until is distinct from old.lease_until then
+        new.lease_until := v_now; -- no earlier, or maintain() might think that it has seen to it
+    end if;
     -- What is no business of plain SQL stays as it is.
     new.hold := old.hold;
     new.look_at := old.look_at;

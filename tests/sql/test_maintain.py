@@ -275,3 +275,53 @@ async def test_session_is_itself_again_afterwards(conn: Connection) -> None:
         await conn.execute("delete from jobstream.jobs where id = $1", gone)
     user = await conn.fetchval("select session_user")
     assert (await events(conn, gone))[-1]["by"].startswith(user)
+
+
+async def test_lease_that_was_committed_long_after_its_end_is_rescued_all_the_same(
+    conn: Connection, connect: Connect, clock: Clock
+) -> None:
+    worker = await connect()
+    async with worker.transaction():
+        late = await running(worker)
+        await clock.advance(40)
+        await maintain(conn)
+        await clock.advance(5)
+        await maintain(conn)
+    await clock.advance(6)
+    await maintain(conn)
+    assert await status_of(conn, late) == "pending"
+
+
+async def test_lease_ended_by_hand_is_rescued_by_the_next_call(conn: Connection) -> None:
+    await maintain(conn)
+    job_id = await running(conn)
+    await maintain(conn)
+    await conn.execute("update jobstream.jobs set lease_until = '2001-01-01' where id = $1", job_id)
+    await maintain(conn)
+    assert await status_of(conn, job_id) == "pending"
+
+
+async def test_lease_that_somebody_held_when_it_ended_is_rescued_afterwards(
+    conn: Connection, connect: Connect, clock: Clock
+) -> None:
+    held = await running(conn)
+    holder = await connect()
+    await maintain(conn)
+    async with holder.transaction():
+        await holder.fetch("select from jobstream.jobs where id = $1 for update", held)
+        await clock.advance(31)
+        await maintain(conn)
+        await clock.advance(1)
+        await maintain(conn)
+    await maintain(conn)
+    assert await status_of(conn, held) == "pending"
+
+
+async def test_clock_that_was_put_back_hides_no_lease(conn: Connection, clock: Clock) -> None:
+    await maintain(conn)
+    await clock.advance(-3600)
+    job_id = await running(conn)
+    await maintain(conn)
+    await clock.advance(31)
+    await maintain(conn)
+    assert await status_of(conn, job_id) == "pending"
