@@ -4,7 +4,7 @@ PYTHON  ?= python3
 VENV    := .venv
 BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.jobstream-setup
-MODULES := clients/js/node_modules/.jobstream-setup
+MODULES := $(foreach folder,clients/js examples,$(folder)/node_modules/.jobstream-setup)
 # Two processes, each with a database of its own: the machine that the time limits are meant for has two cores.
 PYTEST  := $(BIN)/python -m pytest -n 2
 
@@ -32,7 +32,7 @@ test: $(STAMP)  ## Run the tests that take less than 3 minutes together; ARGS=..
 	$(PYTEST) -m 'not slow and not browser' $(ARGS)
 
 .PHONY: test-slow
-test-slow: $(STAMP)  ## Run the slow ones: packaging, long kills, large tables
+test-slow: $(STAMP) node-modules  ## Run the slow ones: packaging, long kills, large tables
 	$(PYTEST) -m 'slow and not browser' $(ARGS)
 
 .PHONY: browser
@@ -49,10 +49,10 @@ test-js: node-modules  ## Run the browser client's own tests, where node 20 is t
 .PHONY: node-modules
 node-modules:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(MODULES); \
-	else echo "SKIPPED: npm is missing, and so are the packages for the tests of clients/js"; fi
+	else echo "SKIPPED: npm is missing, and so are the packages for the tests of clients/js and examples"; fi
 
-$(MODULES): clients/js/package-lock.json
-	cd clients/js && npm ci --ignore-scripts --no-audit --no-fund
+$(MODULES): %/node_modules/.jobstream-setup: %/package-lock.json
+	cd $* && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 .PHONY: lint
