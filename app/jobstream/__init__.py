@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jobstream.errors import JobCancelled, JobFailed, JobStreamError
     from jobstream.worker.context import JobContext
     from jobstream.worker.handler import Handler
+    from jobstream.worker.middleware import Middleware, Proceed
     from jobstream.worker.signals import Discard, Retry, Snooze
 
 __all__ = [
@@ -30,6 +31,8 @@ __all__ = [
     "JobHandle",
     "JobStream",
     "JobStreamError",
+    "Middleware",
+    "Proceed",
     "Retry",
     "Snooze",
     "Status",
@@ -48,6 +51,8 @@ _HOMES = {
     "JobHandle": "jobstream.client",
     "JobStream": "jobstream.application",
     "JobStreamError": "jobstream.errors",
+    "Middleware": "jobstream.worker.middleware",
+    "Proceed": "jobstream.worker.middleware",
     "Retry": "jobstream.worker.signals",
     "Snooze": "jobstream.worker.signals",
     "Status": "jobstream.domain.job",

@@ -1,7 +1,7 @@
 """`JobStream`: what an application declares once, at import, and everybody else asks: jobs, schedules, a client."""
 
 import math
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from types import MappingProxyType
@@ -15,6 +15,7 @@ from jobstream.domain.schedule import CatchUp, Schedule
 from jobstream.maintenance.cron import check_cron
 from jobstream.worker.context import JobContext
 from jobstream.worker.handler import ExecutorKind, Handler, JobOptions, check_name
+from jobstream.worker.middleware import Middleware, MiddlewareT, check_middleware
 
 ArgsT = TypeVar("ArgsT")
 ResultT = TypeVar("ResultT")
@@ -49,6 +50,7 @@ class JobStream:
         """Empty."""
         self._handlers: dict[str, Handler[Any, Any]] = {}
         self._schedules: dict[str, Schedule] = {}
+        self._middleware: list[Middleware] = []
 
     @property
     def handlers(self) -> Mapping[str, Handler[Any, Any]]:
@@ -74,11 +76,13 @@ class JobStream:
         timeout: float | timedelta | None = None,
         backoff: Backoff | Mapping[str, Any] | None = None,
         executor: ExecutorKind | None = None,
+        middleware: Sequence[Middleware] = (),
     ) -> JobDecorator:
         """Declares a job: `handler(ctx)` or `handler(ctx, args)`, `async def` or `def` (which runs in a thread).
 
         The arguments are decoded into the annotation of `args`: msgspec structs, dataclasses, TypedDicts, pydantic
-        models, plain types. `timeout` for one attempt. Raises ValueError for a name that is taken or cannot be.
+        models, plain types. `timeout` for one attempt. `middleware` is wrapped around this job alone, inside the
+        application's. Raises ValueError for a name that is taken or cannot be.
         """
         options = JobOptions(
             queue=queue,
@@ -89,7 +93,9 @@ class JobStream:
         )
 
         def declare(function: Callable[..., Any], /) -> Handler[Any, Any]:
-            handler: Handler[Any, Any] = Handler(name, function, options, executor=executor)
+            handler: Handler[Any, Any] = Handler(
+                name, function, options, executor=executor, middleware=middleware, around=self._middleware
+            )
             return self._add(handler)
 
         return declare
@@ -116,6 +122,15 @@ class JobStream:
             return handler
 
         return declare
+
+    def middleware(self, layer: MiddlewareT) -> MiddlewareT:
+        """Declares `async def around(ctx, proceed)`, wrapped around every job of this application.
+
+        The first one declared is outermost. It runs in the handler's task: context variables that it sets reach the
+        handler, in a thread too. Raises TypeError for what is not async.
+        """
+        self._middleware.append(check_middleware(layer))
+        return layer
 
     def connect(
         self, url: str, *, size: int = 10, listen_url: str | None = None, token: str | None = None

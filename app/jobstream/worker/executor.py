@@ -19,6 +19,7 @@ from jobstream.worker.handler import Handler
 from jobstream.worker.held import HeldJob
 from jobstream.worker.journal import Journal
 from jobstream.worker.logs import about
+from jobstream.worker.middleware import Middleware, Proceed, wrapped
 from jobstream.worker.outcome import (
     Ending,
     Interruption,
@@ -57,14 +58,19 @@ class Executor:
         journal: Journal,
         upstream: ReadUpstream,
         client: Client | None,
+        middleware: Sequence[Middleware] = (),
     ) -> None:
-        """`upstream` reads the results of awaited jobs; `client` is what handlers find in their context."""
+        """`upstream` reads the results of awaited jobs; `client` is what handlers find in their context.
+
+        `middleware` goes around that of the handlers.
+        """
         self._handlers = handlers
         self._concurrency = concurrency
         self._completer = completer
         self._journal = journal
         self._upstream = upstream
         self._client = client
+        self._middleware = tuple(middleware)
         self.on_freed: Callable[[], None] = _nothing
         """Called when a job has ended: a slot may have become free."""
         self._threads = HandlerThreads(freed=self._slot_freed)
@@ -183,11 +189,18 @@ class Executor:
             context = JobContext(held, journal=self._journal, client=self._client, upstream=upstream)
             current_context.set(context)
             parameters = (context, args) if handler.takes_args else (context,)
-            if handler.executor == "async":
-                return Returned(await handler.function(*parameters))
-            return Returned(await self._in_thread(held, partial(handler.function, *parameters)))
+            call: Proceed = partial(self._call, held, handler, parameters)
+            if layers := (*self._middleware, *handler.middleware):
+                call = wrapped(layers, context, call)
+            return Returned(await call())
         except BaseException as error:  # noqa: BLE001  (SystemExit too: a handler cannot end its worker)
             return Raised(error)
+
+    def _call(self, held: HeldJob, handler: Handler[Any, Any], parameters: tuple[Any, ...]) -> Awaitable[Any]:
+        if handler.executor == "async":
+            value: Awaitable[Any] = handler.function(*parameters)
+            return value
+        return self._in_thread(held, partial(handler.function, *parameters))
 
     async def _in_thread(self, held: HeldJob, call: Callable[[], Any]) -> Any:
         """The call in a thread. It cannot be cancelled: it is told, and given up where there is nothing to wait for."""

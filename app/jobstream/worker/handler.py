@@ -1,13 +1,14 @@
 """A declared job: its function, the defaults it is enqueued with, and how its arguments and result are read and written."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from typing import Any, Generic, Literal, TypeVar
 
 from msgspec import Struct
 
 from jobstream.domain.backoff import Backoff
+from jobstream.worker.middleware import Middleware, check_middleware
 from jobstream.worker.payloads import Codec, read_signature
 
 ArgsT = TypeVar("ArgsT")
@@ -40,8 +41,13 @@ class Handler(Generic[ArgsT, ResultT]):
         options: JobOptions,
         *,
         executor: ExecutorKind | None = None,
+        middleware: Sequence[Middleware] = (),
+        around: Sequence[Middleware] = (),
     ) -> None:
-        """Raises ValueError or TypeError for a name, options or a signature that cannot work."""
+        """`middleware` is this job's own; `around` is its application's, which may yet grow.
+
+        Raises ValueError or TypeError for a name, options or a signature that cannot work.
+        """
         signature = read_signature(function)
         self.name = check_name(name, "a job's name")
         self.options = _checked(options, name)
@@ -52,6 +58,8 @@ class Handler(Generic[ArgsT, ResultT]):
         self.result_type = signature.result_type
         self._args = Codec(signature.args_type)
         self._result = Codec(signature.result_type)
+        self._around = around
+        self._middleware = tuple(check_middleware(layer) for layer in middleware)
         update_wrapper(self, function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -86,6 +94,11 @@ class Handler(Generic[ArgsT, ResultT]):
     def timeout(self) -> float | None:
         """Seconds an attempt may take; None for no bound."""
         return self.options.timeout
+
+    @property
+    def middleware(self) -> tuple[Middleware, ...]:
+        """What is wrapped around each attempt, outermost first: the application's, then the job's own."""
+        return (*self._around, *self._middleware)
 
     @property
     def args_name(self) -> str:

@@ -25,6 +25,7 @@ from jobstream.worker.heartbeat import Heartbeat
 from jobstream.worker.held import HeldJobs
 from jobstream.worker.journal import Journal
 from jobstream.worker.loopwatch import LoopWatch
+from jobstream.worker.middleware import Middleware
 from jobstream.worker.registration import Registration, new_worker_name
 from jobstream.worker.sizing import QueueShare
 from jobstream.worker.upstream import Upstream
@@ -60,6 +61,7 @@ class Worker:
         client: Client | None = None,
         queues: Sequence[QueueShare],
         schedules: Iterable[Schedule] = (),
+        middleware: Sequence[Middleware] = (),
         concurrency: int = 10,
         lease_seconds: float = 30.0,
         grace_seconds: float = 20.0,
@@ -67,7 +69,7 @@ class Worker:
     ) -> None:
         """`client` is what handlers find as `ctx.client`; it had better have connections of its own.
 
-        `schedules` are written into the database at the start.
+        `schedules` are written into the database at the start. `middleware` goes around that of the handlers.
         """
         self.name = name or new_worker_name()
         self._handlers = handlers
@@ -79,6 +81,7 @@ class Worker:
         self._queues = queues
         self._schedules = tuple(schedules)
         self._schedule_store = ScheduleStore(database)
+        self._middleware = middleware
         self._concurrency = concurrency
         self._lease_seconds = lease_seconds
         self._grace_seconds = grace_seconds
@@ -173,6 +176,7 @@ class Worker:
             journal=journal,
             upstream=Upstream(reports=self._reports).read,
             client=self._client,
+            middleware=self._middleware,
         )
         fetcher = Fetcher(
             leases=self._leases,
