@@ -30,6 +30,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     event_retention_days: int | None = None
     cors_origins: tuple[str, ...] = ()
     drain_seconds: float = 10.0
+    write_rate: float = 1_000.0
+    """Writes a second that one principal may ask of one web process; 0 for no limit."""
     url: str | None = None
     token: str | None = None
 
@@ -125,6 +127,19 @@ def _seconds(least: float, most: float) -> Callable[[Any], float]:
     return parse
 
 
+def _rate(least: float, most: float) -> Callable[[Any], float]:
+    def parse(value: Any) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            raise ValueError(f"must be a number from {least:g} to {most:g}, a second")
+        return number
+
+    return parse
+
+
 def _origins(value: Any) -> tuple[str, ...]:
     origins = value if isinstance(value, list | tuple) else str(value).split(",")
     found = tuple(origin.strip().rstrip("/") for origin in origins if origin.strip())
@@ -149,6 +164,7 @@ _PARSERS: Final[dict[str, Callable[[Any], Any]]] = {
     "event_retention_days": _whole(1, 3_650),
     "cors_origins": _origins,
     "drain_seconds": _seconds(0, 3_600),
+    "write_rate": _rate(0, 1_000_000),
     "url": _web_url,
     "token": _text,
 }

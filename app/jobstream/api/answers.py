@@ -63,6 +63,11 @@ def page(request: AnyRequest, found: Page[T]) -> Response[List[T]]:
     return Response(List(found.items, found.next_cursor), headers=headers)
 
 
+def whole(items: list[T]) -> Response[List[T]]:
+    """A list that is short enough to be given at once."""
+    return Response(List(items, None), headers={"Cache-Control": "no-store"})
+
+
 def seen(request: AnyRequest, found: Seen[T]) -> Response[T | None]:
     """One thing, or 304 to whoever has it already."""
     etag = f'"{hashlib.blake2b(msgspec.json.encode(found.value), digest_size=12).hexdigest()}"'

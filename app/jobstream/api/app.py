@@ -28,8 +28,10 @@ from jobstream.api.routes.schedules import SchedulesController
 from jobstream.api.routes.session import SessionController
 from jobstream.api.routes.summary import SummaryController
 from jobstream.api.routes.tickets import TicketsController
+from jobstream.api.security import secure
 from jobstream.api.services import Services, running
 from jobstream.api.strict import StrictRequest
+from jobstream.api.throttle import throttle
 from jobstream.settings import Settings
 
 PREFIX = "/api/v1"
@@ -77,7 +79,8 @@ def _application(settings: Settings, **options: Any) -> Litestar:
     return Litestar(
         [api, HealthController, PageController],
         dependencies=COMMON,
-        guards=[admit, refuse_unknown],
+        guards=[admit, throttle, refuse_unknown],
+        before_send=[secure],
         exception_handlers=HANDLERS,
         request_class=StrictRequest,
         request_max_body_size=MAX_BODY,

@@ -12,7 +12,6 @@ from jobstream.api.negotiation import wants_page
 from jobstream.api.reference import render
 from jobstream.api.refusals import with_refusals
 
-_CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _DESCRIPTION = """\
 Jobs in PostgreSQL, and every change of them as an event that can be followed live and picked up again exactly.
 

@@ -5,7 +5,7 @@ from html import escape
 from typing import Any, Final
 
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
-_STYLE: Final = """
+STYLE: Final = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
 body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 code, .path { font-family: ui-monospace, monospace; font-size: 0.9em; }
@@ -26,7 +26,7 @@ def render(document: dict[str, Any]) -> str:
         [
             "<!doctype html><html lang=en><meta charset=utf-8>",
             "<meta name=viewport content='width=device-width, initial-scale=1'>",
-            f"<title>{escape(info['title'])}: API</title><style>{_STYLE}</style>",
+            f"<title>{escape(info['title'])}: API</title><style>{STYLE}</style>",
             f"<h1>{escape(info['title'])} <small>{escape(info['version'])}</small></h1>",
             *(f"<p>{_prose(part)}</p>" for part in info.get("description", "").split("\n\n")),
             "<p>As a document: <a href='schema/openapi.json'><code>openapi.json</code></a></p>",

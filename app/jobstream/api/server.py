@@ -30,6 +30,11 @@ _KERNEL_HOLDS: Final = 128 * 1024
 """Bytes unsent, of one stream. What is on its way is not counted, so a distant client is as fast as ever."""
 _LAST_REQUESTS: Final = 2.0
 """Seconds for requests in flight once the streams are gone."""
+_HEAD_SECONDS: Final = 20.0
+_LONGEST_HEAD: Final = 64 * 1024
+_HEAD_TOO_LARGE: Final = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+)
 
 
 async def serve(settings: Settings, *, announce: Announce) -> signal.Signals | None:
@@ -66,12 +71,59 @@ def _spare_long_lives() -> None:
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP/1.1, with the connection within reach of the streams that run on it."""
+    """HTTP/1.1, with the connection within reach of the streams that run on it.
+
+    A request's head must come within a time and a size, of which the parser knows nothing.
+    """
+
+    _in_head = True
+    _head_size = 0
+    _head_due: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has come."""
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone."""
+        self._stop_expecting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Some of a request, or of several."""
+        if self._in_head:
+            self._head_size += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_size > _LONGEST_HEAD and not self.transport.is_closing():
+            self.transport.write(_HEAD_TOO_LARGE)
+            self.transport.close()
 
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
+        self._expect_head()
         self.scope["extensions"] = {EXTENSION: self}  # type: ignore[dict-item]
+
+    def on_headers_complete(self) -> None:
+        """Its head is there."""
+        self._in_head = False
+        self._stop_expecting()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """All of it is there; the next may follow."""
+        super().on_message_complete()
+        self._in_head, self._head_size = True, 0
+
+    def _expect_head(self) -> None:
+        if self._head_due is None:
+            self._head_due = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
+
+    def _stop_expecting(self) -> None:
+        if self._head_due is not None:
+            self._head_due.cancel()
+            self._head_due = None
 
     def unsent(self) -> int:
         """Bytes that the client has yet to take."""

@@ -16,6 +16,7 @@ from jobstream.api.shared import Shared
 from jobstream.api.streams.outlet import Pace, Ticker
 from jobstream.api.streams.source import DIMENSIONS, Place, StoredEvents
 from jobstream.api.streams.summary import Question
+from jobstream.api.throttle import Throttle
 from jobstream.api.tickets import Tickets
 from jobstream.domain.job import Summary
 from jobstream.errors import SettingsError
@@ -56,6 +57,7 @@ class Services:
         self.credentials = CredentialWatch(self.tokens)
         self.summaries: Shared[Question, Summary] = Shared(self._summary, every=0.5)
         self.ready = Broadcast()
+        self.throttle = Throttle(settings.write_rate)
         self.draining = asyncio.Event()
         self._drained_by = 0.0
         self.authenticate: Authenticator = (

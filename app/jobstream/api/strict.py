@@ -1,17 +1,45 @@
 """The request class: bodies decoded strictly, for the very type that the handler takes."""
 
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Final
 
 from litestar import Request
+from litestar.exceptions import HTTPException, InternalServerException
 
 from jobstream.api.decoding import decode, decode_mended, decode_without
 from jobstream.api.requests import Body
 
 _UNSTORABLE = "jobstream.unstorable"
+_BODY_SECONDS: Final = 20.0
+_LEAST_RATE: Final = 16 * 1024
+"""Bytes a second, beyond the first seconds: whoever sends less holds memory for next to nothing."""
+
+
+class Unheard(HTTPException):
+    """The body did not come: too slowly, or the client hung up before its end."""
+
+    status_code = 408
+    detail = "the body did not come in time"
 
 
 class StrictRequest(Request[Any, Any, Any]):
     """Litestar converts bodies laxly ("5" is a number to it); this hands it the finished struct instead."""
+
+    async def stream(self) -> AsyncIterator[bytes]:  # type: ignore[override]
+        """The body as it comes. Raises Unheard; the framework's own where it is over the limit."""
+        now = asyncio.get_running_loop().time
+        due, pieces = now() + _BODY_SECONDS, super().stream()
+        try:
+            while True:
+                async with asyncio.timeout_at(due):
+                    piece = await anext(pieces)
+                due += len(piece) / _LEAST_RATE
+                yield piece
+        except StopAsyncIteration:
+            return
+        except (TimeoutError, InternalServerException) as error:
+            raise Unheard from error
 
     async def json(self) -> Any:
         """The body as the struct that the handler asks for."""

@@ -33,6 +33,12 @@ class PipelineWithJobs(Pipeline, frozen=True, kw_only=True):
     jobs: list[Job]
 
 
+class PipelineFilter(Struct, frozen=True, kw_only=True, tag="pipelines"):
+    """Which pipelines are meant: any of the statuses, or all."""
+
+    status: tuple[str, ...] = ()
+
+
 class PipelineOutcome(Struct, frozen=True, kw_only=True):
     """The answer to a verb: the status afterwards."""
 

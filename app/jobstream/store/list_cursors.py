@@ -5,20 +5,20 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from jobstream.domain.ids import is_ulid
-from jobstream.domain.job import JobFilter
 from jobstream.errors import ErrorDetail, InvalidArgument
 
 _DIGEST: Final = 12
 
 
-def next_cursor(last: str, filter: JobFilter, owner: str | None) -> str:
+def next_cursor(last: str, filter: Struct, owner: str | None) -> str:
     """The cursor of the page that follows that id."""
     return urlsafe_b64encode(last.encode() + _digest(filter, owner)).decode().rstrip("=")
 
 
-def read_cursor(cursor: str, filter: JobFilter, owner: str | None) -> str:
+def read_cursor(cursor: str, filter: Struct, owner: str | None) -> str:
     """The id that a cursor stands for. Raises InvalidArgument if it is none, or another filter's."""
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
@@ -31,5 +31,5 @@ def read_cursor(cursor: str, filter: JobFilter, owner: str | None) -> str:
     return last
 
 
-def _digest(filter: JobFilter, owner: str | None) -> bytes:
+def _digest(filter: Struct, owner: str | None) -> bytes:
     return hashlib.sha256(msgspec.json.encode((filter, owner))).digest()[:_DIGEST]

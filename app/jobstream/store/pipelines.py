@@ -4,38 +4,66 @@ import builtins
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from jobstream.domain.cursor import Cursor, Snapshot
 from jobstream.domain.ids import checked_id
+from jobstream.domain.job import Page
 from jobstream.domain.pipeline import (
     NewStep,
     Pipeline,
     PipelineCreated,
+    PipelineFilter,
     PipelineOutcome,
     PipelineWithJobs,
 )
 from jobstream.errors import NotFound
+from jobstream.store.list_cursors import next_cursor, read_cursor
 from jobstream.store.pool import Database
 from jobstream.store.requests import encode_jobs, point_at_fault
 from jobstream.store.rows import JOB_COLUMNS, raw_job_from_row
-from jobstream.store.snapshots import IS_FLUSHED, flush
+from jobstream.store.snapshots import IS_FLUSHED, flush, token_of
 
 _COLUMNS: Final = """p.id, p.name, p.owner, p.status, p.step, p.total_steps, p.current_steps as current, p.failed_step,
     p.created_at, p.completed_at"""
+_SEEN: Final = f"""seen as materialized (
+    select jobstream.stream_epoch() as epoch, pg_current_snapshot()::text as snapshot, {IS_FLUSHED} as flushed
+)"""
 _LIST: Final = f"""
-select {_COLUMNS}
-from jobstream.pipelines as p
-where ($1::text is null or p.owner = $1::text)
-    and ($2::text is null or p.id < $2::text)
-    and ($3::text[] is null or p.status = any ($3::text[]))
-order by p.id desc
-limit $4::integer
+with {_SEEN},
+listed as (
+    select {_COLUMNS}
+    from jobstream.pipelines as p
+    where ($1::text is null or p.owner = $1::text)
+        and ($2::text is null or p.id < $2::text)
+        and ($3::text[] = '{{}}' or p.status = any ($3::text[]))
+    order by p.id desc
+    limit $4::integer
+)
+select seen.*, listed.*
+from seen
+left join listed on true
+order by listed.id desc
 """
 _GET: Final = f"""
 select {_COLUMNS} from jobstream.pipelines as p where p.id = $1::text and ($2::text is null or p.owner = $2::text)
 """
-_JOBS: Final = f"select {JOB_COLUMNS} from jobstream.jobs as j where j.pipeline_id = $1::text order by j.id"
+# In one statement, so that the pipeline, its jobs and the cursor are of one moment. Its own columns come as one value,
+# since a job has columns of the same names.
+_GET_WITH_JOBS: Final = f"""
+with {_SEEN},
+pipeline as (
+    select to_jsonb(whole)::text as pipeline
+    from (
+        select {_COLUMNS} from jobstream.pipelines as p where p.id = $1::text and ($2::text is null or p.owner = $2::text)
+    ) as whole
+)
+select seen.*, pipeline.pipeline, {JOB_COLUMNS}
+from seen
+cross join pipeline
+left join jobstream.jobs as j on j.pipeline_id = $1::text
+order by j.id
+"""
 _VERB: Final = """
 with who as materialized (select set_config('jobstream.principal', $1::text, true) as principal)
 select jobstream.{verb}_pipeline((select p.id from who where principal is not null)) as status
@@ -87,11 +115,24 @@ class PipelineStore:
         self._db = db
 
     async def list(
-        self, *, owner: str | None, before: str | None, statuses: builtins.list[str] | None, limit: int
-    ) -> builtins.list[Pipeline]:
-        """The newest first, below an id."""
-        rows = await self._db.fetch(_LIST, owner, before, statuses, limit)
-        return [Pipeline(**dict(row)) for row in rows]
+        self,
+        filter: PipelineFilter,
+        *,
+        cursor: str | None = None,
+        limit: int = 50,
+        owner: str | None = None,
+    ) -> Page[Pipeline]:
+        """A page, the newest first. Raises InvalidArgument for a cursor of another filter or owner."""
+        before = None if cursor is None else read_cursor(cursor, filter, owner)
+        rows = await self._db.fetch(_LIST, owner, before, list(filter.status), limit + 1)
+        seen = _seen(rows[0])
+        found = [Pipeline(**_without_seen(row)) for row in rows if row["id"] is not None]
+        more = len(found) > limit
+        return Page(
+            items=found[:limit],
+            next_cursor=next_cursor(found[limit - 1].id, filter, owner) if more else None,
+            event_cursor=await token_of(self._db, **seen),
+        )
 
     async def look(self, id: str, *, owner: str | None = None) -> Pipeline:
         """One, without its jobs. Raises NotFound."""
@@ -100,13 +141,15 @@ class PipelineStore:
             raise NotFound(f"no such pipeline: {id}")
         return Pipeline(**dict(row))
 
-    async def get(self, id: str, *, owner: str | None = None) -> PipelineWithJobs:
-        """One, with its jobs. Raises NotFound."""
-        row: Any = await self._db.fetchrow(_GET, checked_id(id), owner)
-        if row is None:
+    async def get(self, id: str, *, owner: str | None = None) -> tuple[PipelineWithJobs, str]:
+        """One, with its jobs, and the event cursor of the moment it was read in. Raises NotFound."""
+        rows: Any = await self._db.fetch(_GET_WITH_JOBS, checked_id(id), owner)
+        if not rows:
             raise NotFound(f"no such pipeline: {id}")
-        jobs = [raw_job_from_row(job) for job in await self._db.fetch(_JOBS, id)]
-        return PipelineWithJobs(**dict(row), jobs=jobs)
+        pipeline = msgspec.json.decode(rows[0]["pipeline"], type=Pipeline)
+        jobs = [raw_job_from_row(row) for row in rows if row["id"] is not None]
+        found = PipelineWithJobs(**structs.asdict(pipeline), jobs=jobs)
+        return found, await token_of(self._db, **_seen(rows[0]))
 
     async def create(
         self, name: str, steps: builtins.list[NewStep], *, key: str | None, owner: str, principal: str
@@ -149,6 +192,15 @@ class PipelineStore:
         if row is None:
             raise NotFound(f"no such pipeline: {id}")
         return PipelineOutcome(id=id, status=row["status"])
+
+
+def _seen(row: Any) -> dict[str, Any]:
+    """What a statement saw, as `token_of` takes it."""
+    return {name: row[name] for name in ("epoch", "snapshot", "flushed")}
+
+
+def _without_seen(row: Any) -> dict[str, Any]:
+    return {name: value for name, value in dict(row).items() if name not in _seen(row)}
 
 
 def _encoded(steps: builtins.list[NewStep]) -> str:

@@ -9,15 +9,15 @@ from litestar.params import JSONBody
 from msgspec import structs
 
 from jobstream.api.access import needs
-from jobstream.api.answers import List
+from jobstream.api.answers import List, page
 from jobstream.api.dependencies import AnyRequest, By, IdempotencyKey, JobId, Limit, ListCursor, Shared
 from jobstream.api.problems import Fault, Rejected
 from jobstream.api.queries import Many, read_id, read_number, refused
 from jobstream.api.requests import CreatePipeline, new_step, pointer_to
-from jobstream.domain.ids import is_ulid
 from jobstream.domain.pipeline import (
     Pipeline,
     PipelineCreated,
+    PipelineFilter,
     PipelineOutcome,
     PipelineWithJobs,
     order_fault,
@@ -25,7 +25,6 @@ from jobstream.domain.pipeline import (
 from jobstream.errors import JobStreamError
 from jobstream.store.pipelines import PipelineStore
 
-_NO_STORE = {"Cache-Control": "no-store"}
 _STATUSES = ("waiting", "running", "done", "failed", "cancelled")
 
 
@@ -72,6 +71,7 @@ class PipelinesController(Controller):
     @get("/", opt=needs("read"))
     async def list(
         self,
+        request: AnyRequest,
         services: Shared,
         caller: By,
         status: Many = None,
@@ -79,22 +79,21 @@ class PipelinesController(Controller):
         cursor: ListCursor = None,
     ) -> Response[List[Pipeline]]:
         """The newest pipelines first, a page at a time."""
-        most = read_number("limit", limit, 50, 1, 200)
-        if cursor is not None and not is_ulid(cursor):
-            raise refused("cursor", "give the `next_cursor` of the page before")
         if any(each not in _STATUSES for each in status or ()):
             raise refused("status", f"one of {', '.join(_STATUSES)}")
         found = await PipelineStore(services.database).list(
-            owner=caller.owner, before=cursor, statuses=status, limit=most + 1
+            PipelineFilter(status=tuple(status or ())),
+            cursor=cursor,
+            limit=read_number("limit", limit, 50, 1, 200),
+            owner=caller.owner,
         )
-        page = found[:most]
-        return Response(List(page, page[-1].id if len(found) > most else None), headers=_NO_STORE)
+        return page(request, found)
 
     @get("/{id:str}", opt=needs("read"))
     async def show(self, services: Shared, caller: By, id: JobId) -> Response[PipelineWithJobs]:
         """One pipeline with its jobs."""
-        found = await PipelineStore(services.database).get(read_id(id), owner=caller.owner)
-        return Response(found, headers=_NO_STORE)
+        found, cursor = await PipelineStore(services.database).get(read_id(id), owner=caller.owner)
+        return Response(found, headers={"Cache-Control": "no-store", "Event-Cursor": cursor})
 
     @post("/{id:str}/cancel", status_code=200, opt=needs("write"))
     async def cancel(self, services: Shared, caller: By, id: JobId) -> PipelineOutcome:

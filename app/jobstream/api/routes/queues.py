@@ -7,7 +7,7 @@ from litestar.params import JSONBody, PathParameter
 from msgspec import UNSET, Meta, UnsetType
 
 from jobstream.api.access import needs
-from jobstream.api.answers import Items
+from jobstream.api.answers import List, whole
 from jobstream.api.dependencies import By, Shared
 from jobstream.api.requests import Body
 from jobstream.domain.queue import Queue, QueueChange, RateLimit
@@ -48,11 +48,9 @@ class QueuesController(Controller):
     tags = ("queues",)
 
     @get("/", opt=needs("read"))
-    async def list(self, services: Shared, caller: By) -> Response[Items[Queue]]:
+    async def list(self, services: Shared, caller: By) -> Response[List[Queue]]:
         """Every queue: what stands in it, its settings, how long the oldest job has been pending."""
-        return Response(
-            Items(await QueueStore(services.database).list(owner=caller.owner)), headers=_NO_STORE
-        )
+        return whole(await QueueStore(services.database).list(owner=caller.owner))
 
     @get("/{name:str}", opt=needs("read"))
     async def show(self, services: Shared, caller: By, name: QueueName) -> Response[Queue]:
@@ -83,6 +81,6 @@ class WorkersController(Controller):
     tags = ("workers",)
 
     @get("/", opt=needs("read"))
-    async def list(self, services: Shared) -> Response[Items[WorkerInfo]]:
+    async def list(self, services: Shared) -> Response[List[WorkerInfo]]:
         """The workers heard of within 30 s."""
-        return Response(Items(await WorkerStore(services.database).list_live()), headers=_NO_STORE)
+        return whole(await WorkerStore(services.database).list_live())

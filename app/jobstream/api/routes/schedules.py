@@ -9,7 +9,7 @@ from litestar.params import JSONBody, PathParameter
 from msgspec import Meta, Struct, structs
 
 from jobstream.api.access import needs
-from jobstream.api.answers import Items
+from jobstream.api.answers import List, whole
 from jobstream.api.dependencies import By, Shared
 from jobstream.api.problems import Fault, Rejected
 from jobstream.api.requests import Body, CreateJob, Nothing, RetryIn, SpecIn, new_job, placed
@@ -22,7 +22,6 @@ from jobstream.store.schedules import ScheduleStore
 ScheduleName = Annotated[
     str, PathParameter(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$", description="The schedule.")
 ]
-_NO_STORE = {"Cache-Control": "no-store"}
 _SHOWN = 5
 
 
@@ -57,10 +56,10 @@ class SchedulesController(Controller):
     tags = ("schedules",)
 
     @get("/", opt=needs("read"))
-    async def list(self, services: Shared, caller: By) -> Response[Items[ScheduleInfo]]:
+    async def list(self, services: Shared, caller: By) -> Response[List[ScheduleInfo]]:
         """Every schedule, with its expression in words and its next due times."""
         found = await ScheduleStore(services.database).list(owner=caller.owner)
-        return Response(Items([_shown(each) for each in found]), headers=_NO_STORE)
+        return whole([_shown(each) for each in found])
 
     @put("/{name:str}", opt=needs("operate"))
     async def set(
