@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from jobstream import JobContext, JobStream
 from jobstream.store.listener import Listener
 from jobstream.store.pool import Database
@@ -17,22 +19,22 @@ where datname = current_database() and wait_event_type = 'Lock' and pid <> pg_ba
 """
 
 
-async def seconds_until_started(conn: Connection, id: str) -> float:
-    job = await status_is(conn, id, "done")
-    seconds: float = (job["started_at"] - job["created_at"]).total_seconds()
-    return seconds
-
-
 async def test_an_idle_worker_hears_the_bell(
-    app: JobStream, start_worker: StartWorker, conn: Connection, listener: Listener
+    app: JobStream,
+    start_worker: StartWorker,
+    conn: Connection,
+    listener: Listener,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     @app.job("one")
     async def one(ctx: JobContext) -> None: ...
 
+    for pause in ("HOT_POLL", "SLOW_POLL"):
+        monkeypatch.setattr(f"jobstream.worker.fetcher.{pause}", 3600.0)
     async with start_worker():
         await eventually(lambda: listener.connected)
-        took = [await seconds_until_started(conn, await enqueue(conn, "one")) for _ in range(9)]
-    assert sorted(took)[4] < 0.02, took
+        for _ in range(5):
+            await status_is(conn, await enqueue(conn, "one"), "done")
 
 
 async def test_without_a_bell_the_slow_poll_finds_jobs(
@@ -45,9 +47,9 @@ async def test_without_a_bell_the_slow_poll_finds_jobs(
     worker = Worker(handlers=app.handlers, database=database, listener=deaf, queues=[QueueShare("default")])
     async with asyncio.TaskGroup() as group:
         group.create_task(worker.run())
-        took = [await seconds_until_started(conn, await enqueue(conn, "one")) for _ in range(3)]
+        for _ in range(3):
+            await status_is(conn, await enqueue(conn, "one"), "done")
         worker.stop()
-    assert max(took) < 0.5, took
 
 
 async def test_what_is_more_urgent_runs_first_and_the_queues_order_counts(
@@ -68,7 +70,7 @@ async def test_what_is_more_urgent_runs_first_and_the_queues_order_counts(
     assert order == ["urgent", "normal", "later", "other queue"]
 
 
-async def test_an_urgent_job_overtakes_a_backlog_within_a_second(
+async def test_an_urgent_job_overtakes_a_backlog(
     app: JobStream, start_worker: StartWorker, conn: Connection
 ) -> None:
     @app.job("tick")
@@ -83,8 +85,9 @@ async def test_an_urgent_job_overtakes_a_backlog_within_a_second(
             lambda: conn.fetchval("select count(*) > 50 from jobstream.jobs where status = 'done'")
         )
         id = await enqueue(conn, "tick", priority=-1)
-        took = await seconds_until_started(conn, id)
-    assert took < 1.0
+        await status_is(conn, id, "done", timeout=30)
+        left = await conn.fetchval("select count(*) from jobstream.jobs where status = 'pending'")
+    assert left > 0
 
 
 async def test_jobs_of_a_claim_whose_answer_never_came_are_given_back(

@@ -2,21 +2,34 @@
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jobstream.domain.job import ClaimedJob, Job
 from jobstream.worker.held import Cancellation, HeldJob
 
 if TYPE_CHECKING:
     from jobstream.client import Client
-    from jobstream.worker.journal import Journal, Stored
+    from jobstream.worker.journal import Stored
 
 current_context: ContextVar["JobContext | None"] = ContextVar("jobstream_current_context", default=None)
 """The context of the job whose handler runs here, if any: logging and middleware read it."""
 
 
+class Notebook(Protocol):
+    """Where a context writes down what its handler says."""
+
+    def progress(self, held: HeldJob, current: float, total: float | None, step: str | None) -> "Stored":
+        """How far the job is."""
+
+    def log(self, held: HeldJob, message: str, level: str) -> "Stored":
+        """A line."""
+
+    def emit(self, held: HeldJob, type: str, data: object) -> "Stored":
+        """An event of the handler's own type."""
+
+
 class JobContext:
-    """Handed to every handler, in the event loop or in a thread.
+    """Handed to every handler, in the event loop, in a thread or in a process.
 
     `progress`, `log` and `emit` may be called without waiting; `await` them to know that they are stored.
     """
@@ -27,7 +40,7 @@ class JobContext:
         self,
         held: HeldJob,
         *,
-        journal: "Journal",
+        journal: Notebook,
         client: "Client | None",
         upstream: Mapping[str, Any] | None = None,
     ) -> None:
@@ -76,7 +89,7 @@ class JobContext:
         What is enqueued by it has this job's owner and is its child, unless the call says otherwise.
         """
         if self._client is None:
-            raise RuntimeError("this context has no client")
+            raise RuntimeError("no client here: a handler in a process makes its own connection")
         if self._own_client is None:
             self._own_client = self._client.with_defaults(owner=self.job.owner, parent_job=self.job.id)
         return self._own_client

@@ -21,6 +21,7 @@ from jobstream.worker.journal import Journal
 from jobstream.worker.logs import about
 from jobstream.worker.middleware import Middleware, Proceed, wrapped
 from jobstream.worker.outcome import (
+    Decided,
     Ending,
     Interruption,
     Outcome,
@@ -28,9 +29,12 @@ from jobstream.worker.outcome import (
     Release,
     Returned,
     decide,
+    open_up,
     refuse_args,
 )
+from jobstream.worker.processes import STARTUP_SECONDS, HandlerProcesses
 from jobstream.worker.threads import HandlerThreads
+from jobstream.worker.upstream import UpstreamResults
 
 logger = logging.getLogger("jobstream.worker")
 
@@ -43,7 +47,7 @@ MAX_WAIT = 1.0
 UNWIND_SECONDS = 3.0
 """What an interrupted handler has for its `finally` blocks when the worker stops."""
 
-ReadUpstream = Callable[[Sequence[str]], Awaitable[Mapping[str, Any]]]
+ReadUpstream = Callable[[Sequence[str]], Awaitable[UpstreamResults]]
 
 
 class Executor:
@@ -59,6 +63,7 @@ class Executor:
         upstream: ReadUpstream,
         client: Client | None,
         middleware: Sequence[Middleware] = (),
+        max_jobs_per_child: int | None = None,
     ) -> None:
         """`upstream` reads the results of awaited jobs; `client` is what handlers find in their context.
 
@@ -74,6 +79,7 @@ class Executor:
         self.on_freed: Callable[[], None] = _nothing
         """Called when a job has ended: a slot may have become free."""
         self._threads = HandlerThreads(freed=self._slot_freed)
+        self._processes = HandlerProcesses(journal=journal, max_jobs=max_jobs_per_child)
         self._waiting: deque[HeldJob] = deque()
         self._running: dict[asyncio.Task[None], HeldJob] = {}
         self._unknown: set[str] = set()
@@ -126,6 +132,7 @@ class Executor:
             logger.error("the handler does not stop; its job is released", extra=about(held.job))
             self._report(held, Release())
         self._threads.close()
+        await self._processes.close()
 
     def hurry(self) -> None:
         """Cut the grace of `drain` short."""
@@ -165,11 +172,12 @@ class Executor:
     async def _perform(self, held: HeldJob, handler: Handler[Any, Any]) -> None:
         """One attempt, from the arguments to the outcome. Raises nothing, whatever the handler does."""
         held.can_be_cancelled = True
-        alarm = self._set_alarm(held, handler)
+        here = handler.executor != "process"
+        self._set_alarm(held, handler, after=0.0 if here else STARTUP_SECONDS)
         try:
             if held.interruption is not None:
                 raise asyncio.CancelledError
-            args = handler.decode_args(held.job.args) if handler.takes_args else None
+            args = handler.decode_args(held.job.args) if here and handler.takes_args else None
         except InvalidArgument as error:
             outcome: Outcome = refuse_args(error, handler.args_name)
         except BaseException as error:  # noqa: BLE001  (a validator of the user's may raise anything)
@@ -179,8 +187,8 @@ class Executor:
             outcome = decide(ending, held.interruption, handler.encode_result)
         held.can_be_cancelled = False
         held.task = None
-        if alarm is not None:
-            alarm.cancel()
+        if held.alarm is not None:
+            held.alarm.cancel()
         self._report(held, outcome)
 
     async def _attempt(self, held: HeldJob, handler: Handler[Any, Any], args: Any) -> Ending:
@@ -188,11 +196,17 @@ class Executor:
             upstream = await self._upstream(held.job.await_jobs) if held.job.await_jobs else None
             context = JobContext(held, journal=self._journal, client=self._client, upstream=upstream)
             current_context.set(context)
-            parameters = (context, args) if handler.takes_args else (context,)
-            call: Proceed = partial(self._call, held, handler, parameters)
-            if layers := (*self._middleware, *handler.middleware):
-                call = wrapped(layers, context, call)
-            return Returned(await call())
+            layers = (*self._middleware, *handler.middleware)
+            if handler.executor == "process":
+                remote = partial(self._in_process, held, handler, upstream)
+                if not layers:
+                    return await remote()
+                call: Proceed = partial(_opened, remote, handler)
+            else:
+                call = partial(
+                    self._call, held, handler, (context, args) if handler.takes_args else (context,)
+                )
+            return Returned(await (wrapped(layers, context, call) if layers else call)())
         except BaseException as error:  # noqa: BLE001  (SystemExit too: a handler cannot end its worker)
             return Raised(error)
 
@@ -201,6 +215,14 @@ class Executor:
             value: Awaitable[Any] = handler.function(*parameters)
             return value
         return self._in_thread(held, partial(handler.function, *parameters))
+
+    async def _in_process(
+        self, held: HeldJob, handler: Handler[Any, Any], upstream: UpstreamResults | None
+    ) -> Decided:
+        """The call in a process. Its time begins when the imports are done."""
+        return await self._processes.run(
+            held, handler, upstream, began=partial(self._set_alarm, held, handler)
+        )
 
     async def _in_thread(self, held: HeldJob, call: Callable[[], Any]) -> Any:
         """The call in a thread. It cannot be cancelled: it is told, and given up where there is nothing to wait for."""
@@ -215,11 +237,13 @@ class Executor:
                     self._threads.abandon(future)
                     raise
 
-    def _set_alarm(self, held: HeldJob, handler: Handler[Any, Any]) -> asyncio.TimerHandle | None:
+    def _set_alarm(self, held: HeldJob, handler: Handler[Any, Any], after: float = 0.0) -> None:
+        """The attempt's time begins `after` seconds from now."""
+        if held.alarm is not None:
+            held.alarm.cancel()
         seconds = held.job.timeout_seconds or handler.timeout
-        if seconds is None:
-            return None
-        return self._loop.call_later(seconds, held.interrupt, Interruption.TIMED_OUT)
+        if seconds is not None:
+            held.alarm = self._loop.call_later(after + seconds, held.interrupt, Interruption.TIMED_OUT)
 
     def _without_handler(self, held: HeldJob) -> Outcome:
         kind = held.job.kind
@@ -241,6 +265,11 @@ class Executor:
             self._completer.report(held, outcome)
         else:
             self._journal.finish(held, held.notes, partial(self._completer.report, held, outcome))
+
+
+async def _opened(remote: Callable[[], Awaitable[Decided]], handler: Handler[Any, Any]) -> Any:
+    """What a middleware sees of a handler in a process: a value or an error, as of any other."""
+    return open_up(await remote(), handler.decode_result)
 
 
 def _nothing() -> None:

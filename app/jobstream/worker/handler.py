@@ -51,7 +51,7 @@ class Handler(Generic[ArgsT, ResultT]):
         signature = read_signature(function)
         self.name = check_name(name, "a job's name")
         self.options = _checked(options, name)
-        self.executor = _executor(executor, signature.is_async, name)
+        self.executor = _executor(executor, function, signature.is_async, name)
         self.function = function
         self.takes_args = signature.takes_args
         self.args_type = signature.args_type
@@ -148,11 +148,14 @@ def _checked(options: JobOptions, name: str) -> JobOptions:
     return options
 
 
-def _executor(asked: ExecutorKind | None, is_async: bool, name: str) -> ExecutorKind:
+def _executor(
+    asked: ExecutorKind | None, function: Callable[..., Any], is_async: bool, name: str
+) -> ExecutorKind:
     if asked is None:
         return "async" if is_async else "thread"
-    if asked == "process":
-        raise NotImplementedError(f"job {name!r}: executor='process' is not there yet")
     if is_async != (asked == "async"):
         raise TypeError(f"job {name!r}: `async def` runs in the event loop, `def` in a thread or process")
+    place = getattr(function, "__qualname__", "<no name>")
+    if asked == "process" and "<" in place:
+        raise TypeError(f"job {name!r}: another process only finds what a module defines, not {place}")
     return asked

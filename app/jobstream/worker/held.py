@@ -53,6 +53,7 @@ class HeldJob:
     """One lease of ours and what becomes of it."""
 
     __slots__ = (
+        "alarm",
         "can_be_cancelled",
         "cancelled",
         "claimed_at",
@@ -77,6 +78,8 @@ class HeldJob:
         """What it has said so far; None for the many that say nothing."""
         self.task: asyncio.Task[None] | None = None
         """Runs its handler."""
+        self.alarm: asyncio.TimerHandle | None = None
+        """Rings when the attempt has taken as long as it may."""
         self.can_be_cancelled = False
         """Whether that task has begun: one that is cancelled before its first step would report nothing."""
 

@@ -6,21 +6,18 @@ its outcome is. A note that is refused spoils no other.
 
 import asyncio
 import logging
-import math
 import threading
 from collections.abc import Callable, Generator
 
 from msgspec import Struct
 
-from jobstream.domain.event import may_be_emitted
-from jobstream.domain.payload import encode_payload
-from jobstream.errors import DatabaseUnavailable, InvalidArgument, LeaseLost
+from jobstream.errors import DatabaseUnavailable, LeaseLost
 from jobstream.pacing import Patience, Wake
 from jobstream.store.reports import Note, ReportStore
 from jobstream.worker.held import HeldJob
 from jobstream.worker.logs import about
+from jobstream.worker.notes import emit_note, log_note, progress_note
 from jobstream.worker.outcome import Interruption
-from jobstream.worker.report import clean_text
 from jobstream.worker.throttle import Throttle
 
 logger = logging.getLogger("jobstream.worker")
@@ -30,11 +27,6 @@ MAX_NOTES = 500
 
 MAX_BACKLOG = 5_000
 """Notes not yet stored; beyond it a thread waits with its next one, so that it cannot fill the memory."""
-
-MAX_STEP = 500
-MAX_LOG_BYTES = 8 << 10
-MAX_EMIT_BYTES = 64 << 10
-LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 class Stored:
@@ -103,32 +95,26 @@ class Journal:
 
     def progress(self, held: HeldJob, current: float, total: float | None, step: str | None) -> Stored:
         """Note how far the job is, at most ten times a second."""
-        for number in (current, total):
-            if number is not None and not math.isfinite(number):
-                raise InvalidArgument(f"progress is told in numbers, not {number!r}")
-        step = None if step is None else clean_text(str(step), MAX_STEP)
-        note = Note(
-            id=held.job.id, attempt=held.job.attempt, verb="progress", current=current, total=total, name=step
-        )
-        return self._take(held, note, self._offer)
+        return self._take(held, progress_note(held.job, current, total, step), self._offer)
 
     def log(self, held: HeldJob, message: str, level: str) -> Stored:
         """Note a line."""
-        if level not in LEVELS:
-            raise InvalidArgument(f"a log line's level is one of {', '.join(LEVELS)}, not {level!r}")
-        body = clean_text(str(message))
-        if len(body.encode()) > MAX_LOG_BYTES:
-            raise InvalidArgument(f"a log line takes at most {MAX_LOG_BYTES} bytes")
-        note = Note(id=held.job.id, attempt=held.job.attempt, verb="log", name=level, body=body)
-        return self._take(held, note, self._append)
+        return self._take(held, log_note(held.job, message, level), self._append)
 
     def emit(self, held: HeldJob, type: str, data: object) -> Stored:
         """Note an event of the handler's own type."""
-        if not may_be_emitted(type):
-            raise InvalidArgument(f"{type!r} cannot be an event's type")
-        text = str(encode_payload(data, field="data", limit=MAX_EMIT_BYTES), "utf-8")
-        note = Note(id=held.job.id, attempt=held.job.attempt, verb="emit", name=type, data=text)
-        return self._take(held, note, self._append)
+        return self._take(held, emit_note(held.job, type, data), self._append)
+
+    def pass_on(self, held: HeldJob, note: Note) -> None:
+        """Take what a handler in a process noted. Only from the event loop's thread."""
+        if not held.ended:
+            add = self._offer if note.verb == "progress" else self._append
+            add(held, note, Stored())
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits to be stored that nobody should add to it."""
+        return len(self._gathered) > MAX_BACKLOG
 
     def finish(self, held: HeldJob, notes: JobNotes, then: Callable[[], None]) -> None:
         """Call `then` once all that the job has said is stored or refused."""
@@ -171,7 +157,7 @@ class Journal:
         return stored
 
     def _take_from_thread(self, held: HeldJob, note: Note, stored: Stored, add: "_Add") -> None:
-        while len(self._gathered) > MAX_BACKLOG and not held.cancelled.wait(0.05):
+        while self.is_full and not held.cancelled.wait(0.05):
             pass
         self._loop.call_soon_threadsafe(add, held, note, stored)
 

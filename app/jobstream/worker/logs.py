@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from jobstream.domain.job import ClaimedJob
 from jobstream.worker.context import current_context
@@ -60,8 +61,21 @@ class JsonFormatter(logging.Formatter):
         return str(msgspec.json.encode(entry), "utf-8")
 
 
+class LogSettings(Struct, frozen=True):
+    """How a process was told to log."""
+
+    level: str | int
+    json: bool
+
+
+configured: LogSettings | None = None
+"""What `configure_logging` was told here: processes of handlers log likewise."""
+
+
 def configure_logging(*, level: str | int = "INFO", json: bool = False) -> None:
     """Send the root logger's lines to standard error, with the job's fields. For entry points alone."""
+    global configured  # noqa: PLW0603  (logging is the process's own, too)
+    configured = LogSettings(level, json)
     handler = logging.StreamHandler()
     handler.addFilter(JobFields())
     handler.setFormatter(JsonFormatter() if json else TextFormatter())

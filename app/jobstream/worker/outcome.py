@@ -9,6 +9,7 @@ from enum import Enum, auto
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from jobstream.errors import InvalidArgument, TooLarge
 from jobstream.worker.report import ErrorReport, report_error
@@ -38,9 +39,6 @@ class Raised(Struct, frozen=True):
     """The handler raised."""
 
     error: BaseException
-
-
-Ending = Returned | Raised
 
 
 class Complete(Struct, frozen=True, tag="complete"):
@@ -75,6 +73,16 @@ class Drop(Struct, frozen=True, tag="drop"):
 
 Outcome = Complete | Fail | Release | Reject | Drop
 
+
+class Decided(Struct, frozen=True):
+    """The handler ended in another process, which decided. `is_signal`: it asked for that itself."""
+
+    outcome: Outcome
+    is_signal: bool = False
+
+
+Ending = Returned | Raised | Decided
+
 EncodeResult = Callable[[Any], bytes | None]
 
 
@@ -87,6 +95,12 @@ def decide(ending: Ending, interruption: Interruption | None, encode: EncodeResu
     match interruption, ending:
         case Interruption.LOST, _:
             return Drop()
+        case _, Raised(error=HandlerFailed(decided=decided)):
+            return decide(decided, interruption, encode)
+        case _, Decided(outcome=Complete() | Reject() as outcome):
+            return outcome
+        case _, Decided(outcome=outcome, is_signal=True):
+            return outcome
         case _, Returned(value=HandlerSignal() as signal):
             return _obey(signal)
         case _, Returned(value=value):
@@ -99,10 +113,41 @@ def decide(ending: Ending, interruption: Interruption | None, encode: EncodeResu
         case Interruption.CANCELLED, Raised(error=asyncio.CancelledError()):
             # The database makes it `cancelled`, since the request is pending there.
             return Release()
+        case Interruption.TIMED_OUT, Decided(outcome=Fail(error=report)):
+            return Fail(error=replace(report, type="TimeoutError", message="the attempt timed out"))
+        case _, Decided(outcome=outcome):
+            return outcome
         case Interruption.TIMED_OUT, Raised(error=error):
             return Fail(error=report_error(error, message="the attempt timed out", type="TimeoutError"))
         case _, Raised(error=error):
             return Fail(error=report_error(error))
+
+
+class HandlerFailed(Exception):
+    """A handler in another process failed: what middleware sees of it. `report` is the error as it is kept."""
+
+    def __init__(self, decided: Decided, report: ErrorReport) -> None:
+        """The traceback of the other process is a note of this error."""
+        super().__init__(f"{report.type}: {report.message}")
+        self.decided = decided
+        self.report = report
+        if report.traceback is not None:
+            self.add_note(report.traceback)
+
+
+def open_up(decided: Decided, decode: Callable[[bytes], Any]) -> Any:
+    """What the handler of another process returned; raises what it raised, an error of its own as HandlerFailed."""
+    match decided.outcome:
+        case Complete(result=result):
+            return None if result is None else decode(result)
+        case Release(delay=delay):
+            raise Snooze(delay)
+        case Fail(error=report, retryable=retryable, delay=delay) if decided.is_signal:
+            raise Retry(delay, report.message) if retryable else Discard(report.message)
+        case Fail(error=report):
+            raise HandlerFailed(decided, report)
+        case Reject(error=message):
+            raise HandlerFailed(decided, ErrorReport(type="InvalidArgument", message=message))
 
 
 def refuse_args(error: BaseException, type_name: str) -> Fail:
@@ -128,3 +173,6 @@ def _complete(value: Any, encode: EncodeResult) -> Outcome:
         return Complete(encode(value))
     except (InvalidArgument, TooLarge) as error:
         return Reject(error=str(error))
+    except Exception as error:  # noqa: BLE001  (a value that writes itself may raise anything)
+        report = report_error(error)
+        return Reject(error=f"the result cannot be written: {report.type}: {report.message}")

@@ -62,6 +62,7 @@ class Worker:
         queues: Sequence[QueueShare],
         schedules: Iterable[Schedule] = (),
         middleware: Sequence[Middleware] = (),
+        max_jobs_per_child: int | None = None,
         concurrency: int = 10,
         lease_seconds: float = 30.0,
         grace_seconds: float = 20.0,
@@ -70,6 +71,7 @@ class Worker:
         """`client` is what handlers find as `ctx.client`; it had better have connections of its own.
 
         `schedules` are written into the database at the start. `middleware` goes around that of the handlers.
+        A process of `executor="process"` handlers ends after `max_jobs_per_child`.
         """
         self.name = name or new_worker_name()
         self._handlers = handlers
@@ -82,6 +84,7 @@ class Worker:
         self._schedules = tuple(schedules)
         self._schedule_store = ScheduleStore(database)
         self._middleware = middleware
+        self._max_jobs_per_child = max_jobs_per_child
         self._concurrency = concurrency
         self._lease_seconds = lease_seconds
         self._grace_seconds = grace_seconds
@@ -177,6 +180,7 @@ class Worker:
             upstream=Upstream(reports=self._reports).read,
             client=self._client,
             middleware=self._middleware,
+            max_jobs_per_child=self._max_jobs_per_child,
         )
         fetcher = Fetcher(
             leases=self._leases,

@@ -17,6 +17,7 @@ class UpstreamResults(Mapping[str, Any]):
 
     def __init__(self, rows: Sequence[Result]) -> None:
         """A job without a result has None; one that was deleted meanwhile is missing."""
+        self.rows = rows
         self._by_id = {
             row.id: None if row.result is None else msgspec.json.decode(row.result) for row in rows
         }
@@ -42,7 +43,7 @@ class Upstream:
         """Reads through `reports`."""
         self._reports = reports
 
-    async def read(self, ids: Sequence[str]) -> Mapping[str, Any]:
+    async def read(self, ids: Sequence[str]) -> UpstreamResults:
         """Each awaited job's result by its id, and by its step's name where it was a step of a pipeline."""
         return UpstreamResults(await self._rows(ids))
 
