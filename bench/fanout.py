@@ -3,7 +3,7 @@
 The clients run in a process of their own. Deliveries are told by the clock and by the server's own CPU time: the second
 is what one core would do with nothing else beside it.
 
-    python -m bench.fanout [--streams 5000] [--events 60] [--seconds 10]
+    python -m bench.fanout [--streams 5000] [--events 60] [--seconds 10] [--rate 40000]
 """
 
 import argparse
@@ -11,12 +11,14 @@ import asyncio
 import json
 import os
 import resource
+import select
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Self, cast
-from urllib.parse import urlsplit
+from typing import Self
+from urllib.parse import SplitResult, urlsplit
 
 import asyncpg
 import httpx
@@ -30,50 +32,50 @@ MAKE = "select count(*) from jobstream.enqueue_many($1)"
 SHARE = 0.5
 
 
-class Client(asyncio.Protocol):
+class Reader:
     """One stream that is only counted."""
 
-    greeted = 0
-    counted = 0
-
-    def __init__(self, host: str) -> None:
-        self._host = host
-        self._end = b""
-        self._new = True
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast("asyncio.Transport", transport).write(
-            f"GET /api/v1/events HTTP/1.1\r\nHost: {self._host}\r\nAccept: text/event-stream\r\n\r\n".encode()
+    def __init__(self, where: SplitResult) -> None:
+        self.socket = socket.create_connection((where.hostname, where.port), timeout=60)
+        self.socket.sendall(
+            f"GET /api/v1/events HTTP/1.1\r\nHost: {where.netloc}\r\nAccept: text/event-stream\r\n\r\n".encode()
         )
+        self.socket.setblocking(False)
+        self._end = b""
 
-    def data_received(self, data: bytes) -> None:
-        if self._new and b"event: hello" in self._end + data:
-            self._new = False
-            Client.greeted += 1
+    def read(self) -> tuple[int, int]:
+        """Tell how many hellos and how many events have come."""
+        data = self.socket.recv(1 << 18)
+        if not data:
+            raise RuntimeError("the server closed a stream")
         # A mark may be cut in two.
         seen = self._end + data
-        Client.counted += seen.count(b"event: status\n")
         self._end = seen[-13:]
+        return seen.count(b"event: hello\n"), seen.count(b"event: status\n")
 
 
-async def follow(address: str, streams: int) -> None:
-    """Hold the streams; say how many are greeted and what came, again and again."""
+def follow(address: str, streams: int) -> None:
+    """Hold the streams; say how many are greeted and what came, again and again.
+
+    Bare sockets: what a client costs is taken from the server, where both share a machine.
+    """
     where = urlsplit(address)
-    assert where.hostname is not None
-    assert where.port is not None
-    host, port = where.hostname, where.port
-    gate = asyncio.Semaphore(100)
-    loop = asyncio.get_running_loop()
-
-    async def one() -> asyncio.BaseTransport:
-        async with gate:
-            transport, _ = await loop.create_connection(lambda: Client(where.netloc), host, port)
-            return transport
-
-    held = await asyncio.gather(*(one() for _ in range(streams)))
-    while not any(transport.is_closing() for transport in held):
-        print(Client.greeted, Client.counted, flush=True)
-        await asyncio.sleep(0.02)
+    waiting = select.epoll()
+    readers = {}
+    for _ in range(streams):
+        reader = Reader(where)
+        readers[reader.socket.fileno()] = reader
+        waiting.register(reader.socket, select.EPOLLIN)
+    greeted = counted = 0
+    said_at = 0.0
+    while True:
+        for file, _ in waiting.poll(0.005, 1_000):
+            hellos, events = readers[file].read()
+            greeted += hellos
+            counted += events
+        if (now := time.perf_counter()) >= said_at + 0.002:
+            print(greeted, counted, f"{time.process_time():.3f}", flush=True)
+            said_at = now
 
 
 class Clients:
@@ -81,9 +83,11 @@ class Clients:
 
     def __init__(self, address: str, streams: int) -> None:
         self._command = [sys.executable, "-m", "bench.fanout", "--follow", address, "--streams", str(streams)]
+        self._came = asyncio.Event()
         self.streams = streams
         self.greeted = 0
         self.counted = 0
+        self.busy = 0.0
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(*self._command, stdout=subprocess.PIPE)
@@ -98,7 +102,9 @@ class Clients:
     async def _read(self) -> None:
         assert self._process.stdout is not None
         async for line in self._process.stdout:
-            self.greeted, self.counted = map(int, line.split())
+            greeted, counted, used = line.split()
+            self.greeted, self.counted, self.busy = int(greeted), int(counted), float(used)
+            self._came.set()
 
     async def until(self, greeted: int, counted: int) -> None:
         """Until so many were greeted and so much has come."""
@@ -106,7 +112,8 @@ class Clients:
             while self.greeted < greeted or self.counted < counted:
                 if self._process.returncode is not None:
                     raise RuntimeError("the clients are gone")
-                await asyncio.sleep(0.01)
+                self._came.clear()
+                await self._came.wait()
 
 
 def resident(pid: int) -> int:
@@ -134,63 +141,78 @@ async def ask(address: str, seconds: float) -> str:
     return f"{milliseconds(quantiles(took))}   {len(took)} requests"
 
 
-async def make(url: str, jobs: int) -> None:
-    """So many events in one transaction."""
-    connection = await asyncpg.connect(url)
-    await connection.fetchval(MAKE, json.dumps([{"kind": "k", "labels": {"team": "a"}}] * jobs))
-    await connection.close()
+class Writer:
+    """Makes events, some to a transaction."""
+
+    def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        self._connection = connection
+
+    async def make(self, jobs: int) -> None:
+        """All in one transaction."""
+        await self._connection.fetchval(MAKE, json.dumps([{"kind": "k", "labels": {"team": "a"}}] * jobs))
 
 
-async def burst(url: str, clients: Clients, pid: int, events: int) -> float:
-    """All at once; deliveries a second of CPU time."""
-    before, worked, began = clients.counted, busy(pid), time.perf_counter()
-    await make(url, events)
-    deliveries = events * clients.streams
-    await clients.until(clients.streams, before + deliveries)
-    wall, worked = time.perf_counter() - began, busy(pid) - worked
-    print(
-        f"{events} events at once: {deliveries / wall:,.0f} deliveries/s by the clock, {deliveries / worked:,.0f}"
-        f" a second of the server's CPU time",
-        flush=True,
-    )
-    return deliveries / worked
+class Run:
+    """What was delivered from here to `told`, and what it cost."""
+
+    def __init__(self, clients: Clients, pid: int) -> None:
+        self._clients, self._pid = clients, pid
+        self._counted, self._busy, self._clients_busy = clients.counted, busy(pid), clients.busy
+        self._began = time.perf_counter()
+
+    def told(self, name: str) -> float:
+        """Print it; deliveries a second of CPU time."""
+        wall, worked = time.perf_counter() - self._began, busy(self._pid) - self._busy
+        deliveries = self._clients.counted - self._counted
+        print(
+            f"{name}: {deliveries / wall:,.0f} deliveries/s by the clock, {deliveries / worked:,.0f} a second of the"
+            f" server's CPU time; of a core the server took {worked / wall:.0%},"
+            f" the clients {(self._clients.busy - self._clients_busy) / wall:.0%}",
+            flush=True,
+        )
+        return deliveries / worked
 
 
-async def singly(url: str, clients: Clients, pid: int, events: int) -> float:
+async def burst(writer: Writer, clients: Clients, pid: int, events: int) -> None:
+    """All at once."""
+    run, due = Run(clients, pid), clients.counted + events * clients.streams
+    await writer.make(events)
+    await clients.until(clients.streams, due)
+    run.told(f"{events} events at once")
+
+
+async def singly(writer: Writer, clients: Clients, pid: int, events: int) -> float:
     """One event, and the next when everybody has it: the dearest way; deliveries a second of CPU time."""
-    before, worked, began = clients.counted, busy(pid), time.perf_counter()
+    run, before = Run(clients, pid), clients.counted
     for done in range(1, events + 1):
-        await make(url, 1)
+        await writer.make(1)
         await clients.until(clients.streams, before + done * clients.streams)
-    wall, worked = time.perf_counter() - began, busy(pid) - worked
-    deliveries = events * clients.streams
-    print(
-        f"{events} events one by one: {deliveries / wall:,.0f} deliveries/s by the clock,"
-        f" {deliveries / worked:,.0f} a second of the server's CPU time",
-        flush=True,
-    )
-    return deliveries / worked
+    return run.told(f"{events} events one by one")
 
 
-async def steady(url: str, pid: int, rate: float, seconds: float) -> None:
-    """Events one by one, at such a rate that half a core is busy with them."""
-    stop, worked = time.perf_counter() + seconds, busy(pid)
-    connection = await asyncpg.connect(url)
-    while (now := time.perf_counter()) < stop:
-        await connection.execute("select jobstream.enqueue('k')")
-        await asyncio.sleep(max(0.0, now + 1 / rate - time.perf_counter()))
-    await connection.close()
-    print(f"server {(busy(pid) - worked) / seconds:.0%} of a core busy", flush=True)
+async def steady(writer: Writer, clients: Clients, pid: int, rate: float, seconds: float) -> None:
+    """Events one by one, at such a rate; whether everybody kept up."""
+    run, made = Run(clients, pid), 0
+    before, began = clients.counted, time.perf_counter()
+    while (now := time.perf_counter()) < began + seconds:
+        await writer.make(1)
+        made += 1
+        await asyncio.sleep(max(0.0, began + made / rate - now))
+    await clients.until(clients.streams, before + made * clients.streams)
+    late = time.perf_counter() - began - made / rate
+    run.told(f"{rate * clients.streams:,.0f} deliveries/s asked for, the last {max(0.0, late):.2f} s late")
 
 
 async def measure(url: str, options: argparse.Namespace) -> None:
     """Everything."""
     environ = {"JOBSTREAM_DATABASE_URL": url, "JOBSTREAM_AUTH": "off", "JOBSTREAM_DRAIN_SECONDS": "1"}
+    connection = await asyncpg.connect(url)
+    writer = Writer(connection)
     with Process("serve", "--port", "0", environ=environ) as server:
         address = await server.address()
         async with Clients(address, 100) as few:
             await few.until(100, 0)
-            await make(url, 100)
+            await writer.make(100)
             await few.until(100, 100 * 100)
             before = resident(server.pid)
         async with Clients(address, options.streams) as clients:
@@ -200,16 +222,17 @@ async def measure(url: str, options: argparse.Namespace) -> None:
             held = (resident(server.pid) - before) / (options.streams - 100)
             print(f"{options.streams} streams open after {took:.1f} s: {held / 1024:.1f} KiB each")
             print(f"API, streams silent: {await ask(address, 3)}", flush=True)
-            await burst(url, clients, server.pid, options.events)
-            rates = [await singly(url, clients, server.pid, 20) for _ in range(3)]
+            await burst(writer, clients, server.pid, options.events)
+            rates = [await singly(writer, clients, server.pid, 20) for _ in range(3)]
             held = (resident(server.pid) - before) / (options.streams - 100)
             print(f"after that {held / 1024:.1f} KiB a stream")
-            rate = SHARE * max(rates) / options.streams
-            async with asyncio.TaskGroup() as group:
-                asked = group.create_task(ask(address, options.seconds))
-                group.create_task(steady(url, server.pid, rate, options.seconds))
-            print(f"API at {rate * options.streams:,.0f} deliveries/s: {asked.result()}")
+            for asked in (SHARE * max(rates), options.rate):
+                async with asyncio.TaskGroup() as group:
+                    api = group.create_task(ask(address, options.seconds))
+                    await steady(writer, clients, server.pid, asked / options.streams, options.seconds)
+                print(f"API meanwhile: {api.result()}", flush=True)
         await server.stop()
+    await connection.close()
 
 
 def main() -> None:
@@ -220,16 +243,16 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=5000)
     parser.add_argument("--events", type=int, default=60, help="at once")
     parser.add_argument("--seconds", type=float, default=10, help="of steady load")
+    parser.add_argument("--rate", type=float, default=40_000, help="deliveries a second")
     parser.add_argument("--follow", metavar="ADDRESS", help=argparse.SUPPRESS)
     options = parser.parse_args()
     files, most = options.streams * 2 + 1_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, max(files, most)))
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        if options.follow:
-            runner.run(follow(options.follow, options.streams))
-            return
-        with bench_database() as url:
-            runner.run(measure(url, options))
+    if options.follow:
+        follow(options.follow, options.streams)
+        return
+    with bench_database() as url, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(measure(url, options))
 
 
 if __name__ == "__main__":

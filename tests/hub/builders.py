@@ -10,7 +10,7 @@ def message(number: int, *, size: int = 10, **facets: str | tuple[str, ...]) -> 
     found: Facets = {
         name: (values,) if isinstance(values, str) else values for name, values in facets.items()
     }
-    return Message(number=number, token=str(number), facets=found, own=b"", shared=b"x" * size)
+    return Message(number=number, xid=number, token=str(number), facets=found, own=b"", shared=b"x" * size)
 
 
 def hub_at(position: int = 0) -> Hub[int]:

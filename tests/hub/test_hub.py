@@ -133,7 +133,7 @@ def test_the_index_finds_what_a_look_at_every_message_finds(
     hub: Hub[int] = hub_at()
     subscription = hub.subscribe(Interest(wanted))
     sent: list[Message] = [
-        Message(number, "", {name: tuple(values) for name, values in facets.items()}, b"", b"")
+        Message(number, number, "", {name: tuple(values) for name, values in facets.items()}, b"", b"")
         for number, facets in enumerate(messages, 1)
     ]
     hub.publish(sent, len(sent))

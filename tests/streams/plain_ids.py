@@ -3,6 +3,8 @@
 A position is an id here, dressed as a snapshot whose xmax is one more, so that everything above the store stays as it is.
 """
 
+from msgspec import structs
+
 from jobstream.api import services
 from jobstream.cli import main
 from jobstream.domain.cursor import BadToken, Cursor, Snapshot, batch_tokens, parse_cursor
@@ -57,7 +59,13 @@ class PlainIds(EventStore):
         rows = await self._db.fetch(PAGE, cursor.seen.xmax - 1, last, *filter_arguments(filter), 1)
         after = Cursor(cursor.epoch, Snapshot(max(last + 1, cursor.seen.xmax)))
         tokens = batch_tokens(cursor.epoch, cursor.seen, after.seen)
-        return Batch([stored_event(row) for row in rows], after, tokens.end, tokens, False)
+        return Batch(
+            [structs.replace(stored_event(row), xid=row["id"]) for row in rows],
+            after,
+            tokens.end,
+            tokens,
+            False,
+        )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Answers that are more than a value: status, headers, pages."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -13,9 +15,12 @@ from jobstream.api.access import Caller
 from jobstream.api.dependencies import AnyRequest
 from jobstream.api.negotiation import matches
 from jobstream.api.services import Services
+from jobstream.api.streams import blocks
 from jobstream.api.streams.outlet import Outlet
+from jobstream.api.streams.places import Overloaded
 from jobstream.api.streams.response import EventStream, Script
 from jobstream.domain.job import Enqueued, Job, Outcome, Page, Seen
+from jobstream.errors import RateLimited
 
 T = TypeVar("T")
 
@@ -88,7 +93,7 @@ def result(job: Job) -> Response[Result]:
 
 
 def stream(services: Services, caller: Caller, script: Script) -> Response[bytes]:
-    """A stream that also ends with its caller's credential."""
+    """A stream that also ends with its caller's credential, and that does not begin where there is no place for it."""
 
     async def watched(outlet: Outlet) -> None:
         if caller.seconds is not None:
@@ -98,7 +103,27 @@ def stream(services: Services, caller: Caller, script: Script) -> Response[bytes
         if outlet.expired:
             await outlet.control("end", {"reason": "ticket"}, id=outlet.position)
 
-    return EventStream(watched, ticker=services.ticker)
+    async def placed(outlet: Outlet) -> None:
+        try:
+            with services.places.taken(caller.principal):
+                await watched(outlet)
+        except Overloaded:
+            await outlet.write([blocks.overloaded()])
+
+    return EventStream(placed, ticker=services.ticker)
+
+
+@contextmanager
+def place(services: Services, caller: Caller, seconds: float) -> Iterator[None]:
+    """The place of a request that waits for so long. Raises RateLimited if there is none."""
+    if seconds <= 0:
+        yield
+        return
+    try:
+        with services.places.taken(caller.principal):
+            yield
+    except Overloaded as error:
+        raise RateLimited("too many streams are open", retry_after=5.0) from error
 
 
 def _next(request: AnyRequest, cursor: str) -> str:

@@ -69,12 +69,33 @@ def _of_process(services: Services, figures: Figures | None) -> Iterator[Metric]
     yield CounterMetricFamily(
         "jobstream_hub_deliveries", "Events handed to subscribers.", float(hub.delivered)
     )
+    yield GaugeMetricFamily("jobstream_hub_ring_events", "Recent events at hand.", float(hub.ring.messages))
+    yield GaugeMetricFamily("jobstream_hub_ring_bytes", "Their size on the wire.", float(hub.ring.bytes))
     yield CounterMetricFamily("jobstream_hub_steps", "Looks for new events.", float(feed.steps))
+    yield from _of_streams(services)
     if figures is not None and hub.position is not None:
         lag = max(0, figures.xmax - hub.position.cursor.seen.xmax)
         yield GaugeMetricFamily(
             "jobstream_hub_lag_transactions", "Transactions begun since the hub's position.", float(lag)
         )
+
+
+def _of_streams(services: Services) -> Iterator[Metric]:
+    places, backfills = services.places, services.backfills
+    yield GaugeMetricFamily("jobstream_streams_limit", "Streams that may be open.", float(places.most))
+    yield CounterMetricFamily(
+        "jobstream_streams_refused", "Streams for which there was no place.", float(places.refused)
+    )
+    yield GaugeMetricFamily("jobstream_backfills", "Streams that catch up.", float(backfills.open))
+    yield GaugeMetricFamily(
+        "jobstream_backfills_waiting", "Streams that wait to read the table.", float(backfills.waiting)
+    )
+    read = CounterMetricFamily(
+        "jobstream_backfill_pages", "What streams caught up with, in parts.", labels=("source",)
+    )
+    read.add_metric(("ring",), float(backfills.from_ring))
+    read.add_metric(("table",), float(backfills.from_table))
+    yield read
 
 
 def _of_database(figures: Figures | None) -> Iterator[Metric]:

@@ -151,12 +151,10 @@ def response(
     )
 
 
-def overloaded(retry_ms: int = 5_000) -> Response[bytes]:
+def overloaded() -> Response[bytes]:
     """The answer to a stream that cannot be had now. Any status but 200 would end an EventSource for good."""
-    again = blocks.spread_out(retry_ms, 0.5)
-    body = b"retry: %d\n%b" % (again, blocks.control("overloaded", {"retry_ms": again}, id=None))
     return Response(
-        body,
+        blocks.overloaded(),
         media_type=blocks.MEDIA_TYPE,
         headers={"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"},
     )

@@ -13,7 +13,9 @@ from jobstream.api.bell import Broadcast
 from jobstream.api.credentials import CredentialWatch, TokenAuthenticator
 from jobstream.api.local import authenticate_locally, check_bind
 from jobstream.api.shared import Shared
+from jobstream.api.streams.backfill import Backfills
 from jobstream.api.streams.outlet import Pace, Ticker
+from jobstream.api.streams.places import Places, at_most
 from jobstream.api.streams.source import DIMENSIONS, Place, StoredEvents
 from jobstream.api.streams.summary import Question
 from jobstream.api.throttle import Throttle
@@ -53,6 +55,11 @@ class Services:
         self.tokens = TokenStore(database)
         self.hub: Hub[Place] = Hub(dimensions=DIMENSIONS)
         self.feed: Feed[Place] = Feed(hub=self.hub, source=StoredEvents(self.events))
+        # Half the pool: whoever comes back must not keep others from being served.
+        self.backfills = Backfills(events=self.events, hub=self.hub, at_once=max(1, settings.pool_size // 2))
+        most = at_most()
+        # With auth off everybody is one principal; with it none is to take all places.
+        self.places = Places(most=most, each=most if settings.auth == "off" else most // 2)
         self.ticker = Ticker(Pace(heartbeat=settings.heartbeat_seconds))
         self.credentials = CredentialWatch(self.tokens)
         self.summaries: Shared[Question, Summary] = Shared(self._summary, every=0.5)

@@ -118,6 +118,14 @@ class Cursor(Struct, frozen=True):
             return True
         return self.upto is not None and event_id <= self.after and self.upto.sees(xid)
 
+    def reaches(self, other: "Cursor") -> bool:
+        """Whether everything that the other passed on is visible in this one's `seen`: it is there, or further on."""
+        return (
+            self.epoch == other.epoch
+            and self.seen.covers(other.seen)
+            and (other.upto is None or self.seen.covers(other.upto))
+        )
+
     def behind(self, horizon: "Horizon", now: Snapshot) -> bool:
         """Whether events may be missing to it that were pruned."""
         if not _misses_pruned(self.seen, horizon, now):

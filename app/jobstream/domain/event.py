@@ -39,10 +39,12 @@ class Event(Struct, frozen=True, kw_only=True):
 class StoredEvent(Struct, frozen=True):
     """One event as it is read for fan-out: what it is told apart by, and its JSON, encoded once.
 
-    `json` is the `data:` line's value and holds no line break. `owner` is not part of it.
+    `json` is the `data:` line's value and holds no line break. `owner` and `xid`, the transaction that wrote it, are not
+    part of it.
     """
 
     id: int
+    xid: int
     job_id: str | None
     type: str
     status: str | None

@@ -7,6 +7,7 @@ knows neither where messages come from nor what a position in the stream means; 
 from jobstream.hub.feed import Feed, Source, Step
 from jobstream.hub.hub import Hub
 from jobstream.hub.message import Facets, Interest, Message
+from jobstream.hub.ring import Ring
 from jobstream.hub.subscription import Bounds, Subscription
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Hub",
     "Interest",
     "Message",
+    "Ring",
     "Source",
     "Step",
     "Subscription",

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from jobstream.hub.message import Interest, Message
+from jobstream.hub.ring import Ring
 from jobstream.hub.subscription import BOUNDS, Bounds, Subscription
 
 P = TypeVar("P")
@@ -21,8 +22,10 @@ _ALL = ("", "")
 class Hub(Generic[P]):
     """Passes messages on to subscribers, by index. `dimensions`: what interests may name, most selective first."""
 
-    def __init__(self, *, dimensions: Sequence[str], bounds: Bounds = BOUNDS) -> None:
-        """A hub without a position; the first `resume` gives it one."""
+    def __init__(
+        self, *, dimensions: Sequence[str], bounds: Bounds = BOUNDS, ring: Ring[P] | None = None
+    ) -> None:
+        """A hub without a position; the first `resume` gives it one. `bounds` are those of one subscriber's queue."""
         self._dimensions = tuple(dimensions)
         self._bounds = bounds
         self._index: dict[tuple[str, str], dict[Subscription[P], Interest | None]] = defaultdict(dict)
@@ -33,6 +36,7 @@ class Hub(Generic[P]):
         self._target: P | None = None
         self._drained_at: float | None = None
         self.position: P | None = None
+        self.ring: Ring[P] = Ring() if ring is None else ring
         self.delivered = 0
 
     def __len__(self) -> int:
@@ -82,11 +86,13 @@ class Hub(Generic[P]):
         if self._subscriptions:
             raise RuntimeError("somebody relies on the hub's position")
         self.position = self._target = None
+        self.ring.clear(None)
 
     def resume(self, position: P) -> None:
         """Begin at a position of which no subscriber knows how it follows from theirs: all read on for themselves."""
         for subscription in self:
             subscription.lose()
+        self.ring.clear(position)
         self._arrive(position)
 
     @property
@@ -98,8 +104,9 @@ class Hub(Generic[P]):
         """A batch starts that may come in several parts and will end at `target`."""
         self._target = target
 
-    def publish(self, messages: Iterable[Message], position: P) -> None:
+    def publish(self, messages: Sequence[Message], position: P) -> None:
         """Pass on a part of the batch; everybody then stands at `position`. `wake` follows."""
+        self.ring.add(messages)
         for message in messages:
             self._pass_on(message)
         self.position = position
@@ -114,11 +121,12 @@ class Hub(Generic[P]):
         woken, self._touched = self._touched[:count], self._touched[count:]
         for subscription in woken:
             subscription.touched = False
-            subscription.wake()
+            subscription.deliver()
         return bool(self._touched)
 
     def finish(self, position: P) -> None:
         """The batch is over; who joined during it begins here."""
+        self.ring.close(position)
         self._arrive(position)
 
     def drain(self, seconds: float) -> None:

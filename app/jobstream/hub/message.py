@@ -11,9 +11,12 @@ Facets = Mapping[str, tuple[str, ...]]
 class Message(Struct, frozen=True, gc=False):
     """One event, encoded once for everybody: as it goes out on the stream of the one job it belongs to (`own`), where
     `number` counts, and as it does everywhere else (`shared`), where `token` is the position after it.
+
+    `xid`: what wrote it, which tells a position whether it has passed it.
     """
 
     number: int
+    xid: int
     token: str
     facets: Facets
     own: bytes

@@ -10,7 +10,7 @@ from jobstream.store.rows import read_json
 
 EVENT_COLUMNS: Final = """
     e.id, e.job_id, e.type, e.status, e.attempt, e.at, e.queue, e.kind, e.owner, e.pipeline_id, e.labels::text as labels,
-    e.by, e.data::text as data
+    e.by, e.data::text as data, e.xid::text as xid
 """
 """An event's select list; `e` is `jobstream.job_events`."""
 
@@ -22,6 +22,7 @@ def stored_event(row: asyncpg.Record) -> StoredEvent:
     event = _event(row, msgspec.Raw(row["data"].encode()))
     return StoredEvent(
         event.id,
+        int(row["xid"]),
         event.job_id,
         event.type,
         event.status,

@@ -266,6 +266,10 @@ class EventStore:
         await keep_snapshots(self._db, keep)
         return token
 
+    async def keep(self, snapshots: dict[str, str]) -> None:
+        """Stores snapshots (code by name), before a token that names one is handed out."""
+        await keep_snapshots(self._db, snapshots)
+
     async def start_at(self, since: datetime) -> Cursor:
         """The cursor before the first event at or after that moment.
 

@@ -9,7 +9,7 @@ from litestar.params import HeaderParameter, QueryParameter
 from msgspec import structs
 
 from jobstream.api.access import needs
-from jobstream.api.answers import stream
+from jobstream.api.answers import place, stream
 from jobstream.api.dependencies import AnyRequest, By, JobId, Shared
 from jobstream.api.negotiation import Form, stream_form
 from jobstream.api.queries import (
@@ -118,14 +118,21 @@ class EventsController(Controller):
         """The job's whole history, then what happens, until it has ended."""
         job = await services.jobs.get(read_id(id), owner=caller.owner)
         check_job(caller.ticket, job)
-        begin = await job_start(services.events, job.id, asked)
+        begin = await job_start(services.events, services.backfills.recent, job.id, asked)
         if stream_form(request.headers.get("accept")) is Form.JSON:
             seconds = read_seconds("wait", wait, request.headers.get("prefer"), most=30.0)
-            return as_json(await job_page(services, job, begin, limit=page_limit(limit), seconds=seconds))
+            most = page_limit(limit)
+            with place(services, caller, seconds):
+                return as_json(await job_page(services, job, begin, limit=most, seconds=seconds))
         if asked.cursor is not None and begin.reset is None and await _is_over(services, job, begin.position):
             return Response(None, status_code=204, headers=HEADERS)
         script = JobStream(
-            jobs=services.jobs, events=services.events, feed=services.feed, job=job, start=begin
+            jobs=services.jobs,
+            events=services.events,
+            feed=services.feed,
+            backfills=services.backfills,
+            job=job,
+            start=begin,
         )
         return stream(services, caller, script)
 
@@ -148,11 +155,19 @@ class EventsController(Controller):
     ) -> Response[Any]:
         """What happens to the jobs that the filter admits, from now on unless asked otherwise."""
         filter = within(caller.ticket, structs.replace(filter, owner=caller.owners_among(filter.owner)))
-        begin = await start(services.events, asked)
+        begin = await start(services.events, services.backfills.recent, asked)
         if stream_form(request.headers.get("accept")) is Form.JSON:
             seconds = read_seconds("wait", wait, request.headers.get("prefer"), most=30.0)
-            return as_json(await page(services, filter, begin, limit=page_limit(limit), seconds=seconds))
-        script = ManyStream(events=services.events, feed=services.feed, filter=filter, start=begin)
+            most = page_limit(limit)
+            with place(services, caller, seconds):
+                return as_json(await page(services, filter, begin, limit=most, seconds=seconds))
+        script = ManyStream(
+            events=services.events,
+            feed=services.feed,
+            backfills=services.backfills,
+            filter=filter,
+            start=begin,
+        )
         return stream(services, caller, script)
 
 

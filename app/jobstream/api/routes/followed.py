@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 
 from jobstream.api.access import Caller, needs
-from jobstream.api.answers import stream
+from jobstream.api.answers import place, stream
 from jobstream.api.dependencies import AnyRequest, By, JobId, Shared
 from jobstream.api.negotiation import Form, stream_form
 from jobstream.api.queries import read_id, read_seconds
@@ -61,15 +61,22 @@ class FollowedController(Controller):
         pipelines = PipelineStore(services.database)
         pipeline = await pipelines.look(read_id(id), owner=caller.owner)
         filter = _of_pipeline(caller, pipeline.id)
-        begin = await pipeline_start(services.events, pipelines, pipeline, asked)
+        begin = await pipeline_start(services.events, services.backfills.recent, pipelines, pipeline, asked)
         if stream_form(request.headers.get("accept")) is Form.JSON:
             seconds = read_seconds("wait", wait, request.headers.get("prefer"), most=30.0)
-            return as_json(await page(services, filter, begin, limit=page_limit(limit), seconds=seconds))
+            most = page_limit(limit)
+            with place(services, caller, seconds):
+                return as_json(await page(services, filter, begin, limit=most, seconds=seconds))
         came_back = asked.cursor is not None and begin.reset is None
         if came_back and await is_over(services.events, pipelines, filter, begin):
             return Response(None, status_code=204, headers=HEADERS)
         script = PipelineStream(
-            events=services.events, pipelines=pipelines, feed=services.feed, filter=filter, start=begin
+            events=services.events,
+            pipelines=pipelines,
+            feed=services.feed,
+            backfills=services.backfills,
+            filter=filter,
+            start=begin,
         )
         return stream(services, caller, script)
 

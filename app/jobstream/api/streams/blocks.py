@@ -38,6 +38,12 @@ def retry(milliseconds: int = 2_000, *, spread: float = 0.5) -> bytes:
     return b"retry: %d\n" % spread_out(milliseconds, spread)
 
 
+def overloaded(milliseconds: int = 5_000) -> bytes:
+    """The block that asks to come back later, each client at its own time; the stream closes after it."""
+    again = spread_out(milliseconds, 0.5)
+    return b"retry: %d\n%b" % (again, control("overloaded", {"retry_ms": again}, id=None))
+
+
 def spread_out(value: float, share: float) -> int:
     """The value, more or less by up to that share."""
     return round(value * (1 + share * (2 * random.random() - 1)))

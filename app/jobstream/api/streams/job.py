@@ -7,8 +7,9 @@ ids is the order of commits, and `id > position` neither loses nor repeats anyth
 import msgspec
 
 from jobstream.api.streams import blocks
+from jobstream.api.streams.backfill import Backfills
 from jobstream.api.streams.made import status_event
-from jobstream.api.streams.outlet import BACKFILL_BYTES, BACKFILL_ROWS, Outlet
+from jobstream.api.streams.outlet import Outlet
 from jobstream.api.streams.source import Place
 from jobstream.api.streams.start import JobStart
 from jobstream.domain.event import StoredEvent
@@ -22,12 +23,20 @@ class JobStream:
     """What one client gets of one job. Called with the client's outlet; returns when there is no more to send."""
 
     def __init__(
-        self, *, jobs: JobStore, events: EventStore, feed: Feed[Place], job: Job, start: JobStart
+        self,
+        *,
+        jobs: JobStore,
+        events: EventStore,
+        feed: Feed[Place],
+        backfills: Backfills,
+        job: Job,
+        start: JobStart,
     ) -> None:
         """`job` was read before `start`, so whatever it does not say yet comes as an event."""
         self._jobs = jobs
         self._events = events
         self._feed = feed
+        self._backfills = backfills
         self._job = job
         self._start = start
         self._position = start.position
@@ -85,7 +94,15 @@ class JobStream:
         return "deleted" if self._deleted else self._status
 
     async def _catch_up(self, outlet: Outlet) -> None:
-        """From the table, up to what is visible now."""
+        """Up to what is visible now, or to where the subscription's queue begins."""
+        recent = self._backfills.job(self._job.id, self._position)
+        if recent is not None:
+            await self._pass_on(outlet, recent)
+            return
+        with self._backfills.catching_up():
+            await self._read(outlet)
+
+    async def _read(self, outlet: Outlet) -> None:
         page = await self._page()
         if self._start.from_beginning and self._position == 0 and not _is_creation(page.events):
             await self._reset(outlet, ResetReason.PRUNED)
@@ -104,9 +121,7 @@ class JobStream:
                 page = await self._page()
 
     async def _page(self) -> JobPage:
-        return await self._events.job_page(
-            self._job.id, after=self._position, limit=BACKFILL_ROWS, max_bytes=BACKFILL_BYTES
-        )
+        return await self._backfills.job_page(self._job.id, after=self._position)
 
     async def _pass_on(self, outlet: Outlet, messages: list[Message]) -> None:
         # What the table already gave comes a second time where it was committed while we were reading.

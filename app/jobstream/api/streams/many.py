@@ -1,8 +1,9 @@
 """A stream over many jobs: what is visible now and was not in the client's cursor, then what happens (design §8)."""
 
 from jobstream.api.streams import blocks
-from jobstream.api.streams.outlet import BACKFILL_BYTES, BACKFILL_ROWS, Outlet
-from jobstream.api.streams.source import Place, interest, message
+from jobstream.api.streams.backfill import Backfills
+from jobstream.api.streams.outlet import Outlet
+from jobstream.api.streams.source import Place, interest
 from jobstream.api.streams.start import Start
 from jobstream.hub import Feed, Message, Subscription
 from jobstream.store.events import EventFilter, EventStore, Reset, ResetReason
@@ -11,9 +12,18 @@ from jobstream.store.events import EventFilter, EventStore, Reset, ResetReason
 class ManyStream:
     """What one client gets of all jobs that its filter admits."""
 
-    def __init__(self, *, events: EventStore, feed: Feed[Place], filter: EventFilter, start: Start) -> None:
+    def __init__(
+        self,
+        *,
+        events: EventStore,
+        feed: Feed[Place],
+        backfills: Backfills,
+        filter: EventFilter,
+        start: Start,
+    ) -> None:
         """Nothing is read before it is called."""
         self._events = events
+        self._backfills = backfills
         self._feed = feed
         self._filter = filter
         self._start = start
@@ -29,7 +39,9 @@ class ManyStream:
 
     async def _follow(self, outlet: Outlet) -> bool:
         """Catch up and go along. False: messages were dropped, so that has to be done again."""
-        subscription = await self._feed.join(interest(self._filter), reaches=self._reached)
+        subscription = await self._feed.join(
+            interest(self._filter), reaches=lambda place: place.cursor.reaches(self._cursor)
+        )
         if subscription is None:
             now = (await self._events.position()).cursor
             reason = ResetReason.UNKNOWN if now.epoch == self._cursor.epoch else ResetReason.EPOCH
@@ -42,41 +54,34 @@ class ManyStream:
             outlet.poke = None
             self._feed.hub.unsubscribe(subscription)
 
-    def _reached(self, place: Place) -> bool:
-        """Whether a position is the client's or after it."""
-        mine, there = self._cursor, place.cursor
-        return (
-            there.epoch == mine.epoch
-            and there.seen.covers(mine.seen)
-            and (mine.upto is None or there.seen.covers(mine.upto))
-        )
-
     async def _catch_up(self, outlet: Outlet, subscription: Subscription[Place]) -> bool:
-        """From the table, up to where the subscription's queue begins: two sets that share nothing.
+        """Up to where the subscription's queue begins: two sets that share nothing.
 
         False: the client's cursor has come to nothing meanwhile.
         """
         goal = subscription.start
-        while self._cursor != goal.cursor and not (outlet.over or subscription.closing):
-            batch = await self._events.step(
-                self._cursor,
-                upto=goal.cursor.seen,
-                filter=self._filter,
-                limit=BACKFILL_ROWS,
-                max_bytes=BACKFILL_BYTES,
-            )
-            if isinstance(batch, Reset):
-                await self._go_on_at(outlet, batch)
-                return False
-            self._cursor, token = batch.cursor, batch.token or goal.token
-            sent = [message(event, batch.tokens).shared for event in batch.events]
-            del batch  # a slow client holds the bytes alone
-            await outlet.write(sent)
-            await outlet.heartbeat(token)
+        with self._backfills.catching_up():
+            while self._cursor != goal.cursor and not (outlet.over or subscription.closing):
+                found = await self._backfills.step(self._cursor, goal=goal, filter=self._filter)
+                if isinstance(found, Reset):
+                    await self._go_on_at(outlet, found)
+                    return False
+                self._cursor = found.cursor
+                await outlet.write(found.blocks)
+                await outlet.heartbeat(found.token or goal.token)
         return True
 
     async def _go_along(self, outlet: Outlet, subscription: Subscription[Place]) -> bool:
         latest: Message | None = None
+
+        def pass_on(messages: list[Message]) -> bool:
+            nonlocal latest
+            if not outlet.write_at_once([message.shared for message in messages]):
+                return False
+            latest = messages[-1]
+            return True
+
+        subscription.sink = pass_on
         while not (outlet.over or subscription.closing):
             await subscription.wait()
             if subscription.lost:

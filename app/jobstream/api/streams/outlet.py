@@ -16,16 +16,16 @@ _CHUNK: Final = 48 * 1024
 
 _ID: Final = re.compile(rb"^id: (?P<id>[^\n]*)\n\n\Z", re.MULTILINE)
 
-BACKFILL_ROWS: Final = 500
-BACKFILL_BYTES: Final = 256 * 1024
-"""What is read from the table at a time for one client: a slow one holds it until it was sent."""
-
 
 class Connection(Protocol):
     """What only the server knows of a connection; other servers than ours do not tell."""
 
     def unsent(self) -> int:
         """Bytes that the client has yet to take."""
+        ...
+
+    def pass_on(self, piece: bytes) -> bool:
+        """Write a piece of the body at once, if nothing is in its way; says whether it did."""
         ...
 
     def spare(self) -> None:
@@ -96,6 +96,20 @@ class Outlet:
                 piece, size = [], 0
         if piece:
             await self._pass(b"".join(piece))
+
+    def write_at_once(self, parts: Sequence[bytes]) -> bool:
+        """Send without waiting for anything, if the client has taken all so far and this is little; says whether it did.
+
+        Only where nothing else is being sent on this stream.
+        """
+        if self._connection is None or self._expires_at is not None:
+            return False
+        if len(parts) > 1 and sum(map(len, parts)) > _CHUNK:
+            return False
+        if not self._connection.pass_on(parts[0] if len(parts) == 1 else b"".join(parts)):
+            return False
+        self._sent_at = self._now()
+        return True
 
     async def control(self, type: str, data: object, *, id: str | None) -> None:
         """Send a control event."""

@@ -58,6 +58,7 @@ def message(event: StoredEvent, tokens: Tokens) -> Message:
     head, token = blocks.event_head(event), tokens.at(event.id)
     return Message(
         number=event.id,
+        xid=event.xid,
         token=token,
         facets=facets(event),
         own=head + blocks.tail(str(event.id)),

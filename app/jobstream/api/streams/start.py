@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from jobstream.api.streams.recent import Recent
 from jobstream.domain.cursor import Cursor, parse_event_id
 from jobstream.store.events import EventStore, Reset, ResetReason
 
@@ -51,10 +52,10 @@ class Start(Struct, frozen=True, kw_only=True):
     reset: ResetReason | None = None
 
 
-async def job_start(events: EventStore, job_id: str, asked: Asked) -> JobStart:
+async def job_start(events: EventStore, recent: Recent, job_id: str, asked: Asked) -> JobStart:
     """Where a client starts on the stream of one job: at its beginning, unless it says otherwise."""
     if asked.cursor is not None:
-        return await _job_start_at(events, job_id, asked.cursor)
+        return await _job_start_at(events, recent, job_id, asked.cursor)
     if asked.since is not None:
         return _at(await events.last_job_event_id(job_id, before=asked.since))
     if asked.from_ is From.NOW:
@@ -62,10 +63,10 @@ async def job_start(events: EventStore, job_id: str, asked: Asked) -> JobStart:
     return JobStart(position=0, own="0", from_beginning=asked.from_ is None)
 
 
-async def start(events: EventStore, asked: Asked) -> Start:
+async def start(events: EventStore, recent: Recent, asked: Asked) -> Start:
     """Where a client starts on a stream of many jobs: now, unless it says otherwise."""
     if asked.cursor is not None:
-        return await _start_at(events, asked.cursor)
+        return await _start_at(events, recent, asked.cursor)
     if asked.since is not None:
         cursor = await events.start_at(asked.since)
     elif asked.from_ is From.EARLIEST:
@@ -80,12 +81,12 @@ def safe(cursor: str) -> str:
     return cursor if _SAFE.match(cursor) else _NONE_OF_OURS
 
 
-async def _job_start_at(events: EventStore, job_id: str, cursor: str) -> JobStart:
+async def _job_start_at(events: EventStore, recent: Recent, job_id: str, cursor: str) -> JobStart:
     event_id = parse_event_id(cursor)
     if event_id is not None:
         if event_id == 0:
             return JobStart(position=0, own="0", from_beginning=True)
-        if await events.has_job_event(job_id, event_id):
+        if recent.job(job_id, event_id) is not None or await events.has_job_event(job_id, event_id):
             return _at(event_id)
         pruned = event_id <= (await events.position()).horizon.max_id
         return JobStart(position=0, own=cursor, reset=ResetReason.PRUNED if pruned else ResetReason.UNKNOWN)
@@ -95,7 +96,9 @@ async def _job_start_at(events: EventStore, job_id: str, cursor: str) -> JobStar
     return _at(await events.job_position(job_id, resolved))
 
 
-async def _start_at(events: EventStore, cursor: str) -> Start:
+async def _start_at(events: EventStore, recent: Recent, cursor: str) -> Start:
+    if (known := recent.cursor(cursor)) is not None:
+        return Start(cursor=known, own=cursor)
     event_id = parse_event_id(cursor)
     if event_id is not None:
         return Start(cursor=await events.start_after_id(event_id), own=cursor)
