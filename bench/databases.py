@@ -7,7 +7,7 @@ On the server of JOBSTREAM_DATABASE_URL if that is set, else on an embedded one 
 import asyncio
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -20,10 +20,10 @@ from jobstream.schema import migrate
 
 
 @contextmanager
-def bench_database() -> Iterator[str]:
-    """The URL of a clean database with the schema."""
+def bench_database(settings: Mapping[str, str] | None = None) -> Iterator[str]:
+    """The URL of a clean database with the schema. `settings` are the embedded server's own, beside the usual ones."""
     with ExitStack() as stack:
-        server = os.environ.get("JOBSTREAM_DATABASE_URL") or _embedded(stack)
+        server = os.environ.get("JOBSTREAM_DATABASE_URL") or _embedded(stack, settings or {})
         name = f"jobstream_bench_{os.getpid()}"
         with psycopg.connect(server, autocommit=True) as admin:
             admin.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
@@ -36,7 +36,7 @@ def bench_database() -> Iterator[str]:
                 admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
-def _embedded(stack: ExitStack) -> str:
+def _embedded(stack: ExitStack, settings: Mapping[str, str]) -> str:
     home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jobstream-bench-")))
     home.chmod(0o755)  # for root the server runs as another account, which must get in
-    return stack.enter_context(EmbeddedServer(home=home)).url
+    return stack.enter_context(EmbeddedServer(home=home, settings=settings)).url

@@ -91,8 +91,16 @@ def test_now_and_then_a_scan_is_full() -> None:
 def test_slow_full_scans_are_rare() -> None:
     positions = Positions(every=0.5)
     positions.claimed([job("A")], full=True, took=0.1, now=0.0)
-    assert positions.after(1.9) is not None
-    assert positions.after(2.0) is None
+    assert positions.after(4.9) is not None
+    assert positions.after(5.0) is None
+
+
+def test_full_scans_are_no_rarer_for_what_every_claim_takes() -> None:
+    positions = Positions(every=0.5)
+    positions.claimed([job("A")], full=True, took=0.1, now=0.0)
+    positions.claimed([job("B")], full=False, took=0.1, now=1.0)
+    positions.claimed([job("C")], full=True, took=0.1, now=5.0)
+    assert positions.after(5.5) is None
 
 
 def test_a_full_scan_that_found_something_earlier_moves_back() -> None:
