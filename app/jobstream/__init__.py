@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jobstream.api.embedding import asgi
+    from jobstream.api.hosts import Principal
     from jobstream.application import JobStream
     from jobstream.client import Client, JobHandle
     from jobstream.domain.backoff import Backoff
@@ -32,10 +34,12 @@ __all__ = [
     "JobStream",
     "JobStreamError",
     "Middleware",
+    "Principal",
     "Proceed",
     "Retry",
     "Snooze",
     "Status",
+    "asgi",
 ]
 
 _HOMES = {
@@ -52,10 +56,12 @@ _HOMES = {
     "JobStream": "jobstream.application",
     "JobStreamError": "jobstream.errors",
     "Middleware": "jobstream.worker.middleware",
+    "Principal": "jobstream.api.hosts",
     "Proceed": "jobstream.worker.middleware",
     "Retry": "jobstream.worker.signals",
     "Snooze": "jobstream.worker.signals",
     "Status": "jobstream.domain.job",
+    "asgi": "jobstream.api.embedding",
 }
 
 

@@ -45,7 +45,12 @@ class Caller(Struct, frozen=True):
     @property
     def owner(self) -> str | None:
         """The owner to whose jobs the caller is confined; None for all jobs."""
-        return None if self.operates else self.identity.principal
+        return None if self.operates else self.own
+
+    @property
+    def own(self) -> str:
+        """Who owns what the caller makes."""
+        return self.identity.principal if self.identity.owner is None else self.identity.owner
 
     @property
     def operates(self) -> bool:
@@ -55,7 +60,7 @@ class Caller(Struct, frozen=True):
     def owner_for(self, owner: str | None, *, place: Fault) -> str:
         """Who will own what the caller makes."""
         if owner is None:
-            return self.principal
+            return self.own
         self._refuse_others((owner,), place)
         return owner
 
@@ -63,7 +68,7 @@ class Caller(Struct, frozen=True):
         """Whose jobs a filter is about: those it names, if the caller may see them; nobody named: all it may see."""
         named = tuple(owners)
         self._refuse_others(named, Fault(parameter="owner", detail="takes `operate`"))
-        return named or (() if self.operates else (self.principal,))
+        return named or (() if self.operates else (self.own,))
 
     def check_queues(self, queues: Iterable[str]) -> None:
         """Raises Forbidden for a queue that the credential does not reach."""
@@ -73,7 +78,7 @@ class Caller(Struct, frozen=True):
             raise Forbidden(f"the credential does not reach the queue {beyond[0]}")
 
     def _refuse_others(self, owners: Iterable[str], place: Fault) -> None:
-        if not self.operates and any(owner != self.principal for owner in owners):
+        if not self.operates and any(owner != self.own for owner in owners):
             where = place.pointer or place.parameter
             raise Forbidden(f"{where}: another owner than yourself takes the scope `operate`")
 

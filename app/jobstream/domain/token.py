@@ -10,13 +10,14 @@ SCOPES: Final = ("read", "write", "work", "operate", "admin")
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """Whom a valid token stands for. `queues` limits `work`; None for no limit."""
+    """Whom a valid token stands for. `queues` limits `work`; None for no limit. `owner`: None for the principal."""
 
     id: str
     principal: str
     scopes: tuple[str, ...]
     queues: tuple[str, ...] | None
     expires_at: datetime | None
+    owner: str | None = None
 
     def has(self, scope: str) -> bool:
         """Whether the scope was granted, by itself or within `operate`."""

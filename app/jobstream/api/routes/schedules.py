@@ -70,7 +70,7 @@ class SchedulesController(Controller):
         before = await store.get(name)
         schedule = _wanted(name, data, before)
         paused = before is not None and before.paused if data.paused is None else data.paused
-        owner = caller.principal if before is None else before.owner
+        owner = caller.own if before is None else before.owner
         with placed():
             await store.put(schedule, paused=paused, owner=owner, principal=caller.principal)
         after = await store.get(name)

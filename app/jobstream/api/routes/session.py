@@ -23,7 +23,11 @@ class SignIn(Body, frozen=True, kw_only=True):
 
 
 class Session(Struct, frozen=True, kw_only=True):
-    """Who asks, and what they may do. `auth` is `off` where everybody on this machine may do everything."""
+    """Who asks, and what they may do.
+
+    `auth` is how that is known: `token`, `host` (the application around us says so), or `off`: everybody on this machine
+    may do everything.
+    """
 
     principal: str
     scopes: tuple[str, ...]
@@ -40,7 +44,10 @@ class SessionController(Controller):
     @get("/", opt=needs("read"))
     async def show(self, services: Shared, caller: By) -> Response[Session]:
         """Who asks."""
-        return Response(_session(caller.identity, _auth(services)), headers={"Cache-Control": "no-store"})
+        return Response(
+            _session(caller.identity, _known_by(services, caller.identity)),
+            headers={"Cache-Control": "no-store"},
+        )
 
     @post("/", status_code=200, opt=open_to_all())
     async def sign_in(
@@ -67,6 +74,11 @@ class SessionController(Controller):
 
 def _auth(services: Any) -> str:
     return "off" if services.settings.auth == "off" else "token"
+
+
+def _known_by(services: Any, identity: Identity) -> str:
+    # A token has an id; what a host says of its users has none.
+    return _auth(services) if identity.id or _auth(services) == "off" else "host"
 
 
 def _session(identity: Identity, auth: str) -> Session:

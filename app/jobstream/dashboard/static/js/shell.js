@@ -54,7 +54,8 @@ function Nav({ current }) {
     h('div', { class: 'who' },
       h('span', { class: 'name', title: `scopes: ${session.scopes.join(', ')}` }, session.principal),
       !may('write') && h('span', { class: 'tag' }, 'read only'),
-      session.auth === 'off' ? h('span', { class: 'tag', title: 'Only this machine is served' }, 'no auth') : h(Button, { kind: 'plain', onClick: () => signOut().then(redraw) }, 'Sign out')));
+      session.auth === 'off' && h('span', { class: 'tag', title: 'Only this machine is served' }, 'no auth'),
+      session.auth === 'token' && h(Button, { kind: 'plain', onClick: () => signOut().then(redraw) }, 'Sign out')));
 }
 
 function Count({ name }) {
