@@ -102,25 +102,6 @@ async def test_the_job_of_a_stopped_worker_that_led_is_anothers_within_lease_and
     assert (job["result"], job["attempt"]) == ("attempt 2", 2)
 
 
-async def test_sigterm_under_load_loses_nothing_and_spends_no_attempt(
-    worker: StartProcess, conn: Connection
-) -> None:
-    ids = [await enqueue(conn, ("nap", "nap-in-thread")[number % 2]) for number in range(200)]
-    with worker("--concurrency", "8") as leaving, worker("--concurrency", "8") as staying:
-        await started(leaving)
-        await started(staying)
-        await status_is(conn, ids[50], "done")
-        assert await leaving.stop() == 0
-        held = await conn.fetchval(
-            "select count(*) from jobstream.jobs where worker like $1", f"%:{leaving.pid}:%"
-        )
-        assert held == 0
-        jobs = [await status_is(conn, id, "done", timeout=30) for id in ids]
-        assert await conn.fetchval("select count(*) from jobstream.workers") == 1
-    assert {(job["failures"], job["crashes"]) for job in jobs} == {(0, 0)}
-    assert {job["result"] for job in jobs} == {leaving.pid, staying.pid}
-
-
 async def test_the_second_signal_cuts_the_grace_short(worker: StartProcess, conn: Connection) -> None:
     with worker("--grace", "60") as process:
         id = await enqueue(conn, "first-hangs")

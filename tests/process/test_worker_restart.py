@@ -13,6 +13,8 @@ import pytest
 from jobstream.embedded import EmbeddedServer, find_binaries
 from jobstream.schema import migrate
 from tests.conftest import SESSION
+from tests.process.accounts import enqueue_storm, settle
+from tests.process.load import RUNS_FILE
 from tests.support import Process, eventually
 from tests.support.servers import SETTINGS
 from tests.worker.support import enqueue, status_is
@@ -67,6 +69,35 @@ async def test_a_restart_of_the_database_is_waited_out(
         await conn.close()
     assert first["result"] == 1 and second["result"] == 1
     assert {(job["attempt"], job["crashes"], job["failures"]) for job in (first, second)} == {(1, 0, 0)}
+
+
+async def test_a_thousand_jobs_outlive_a_restart_of_the_database(
+    server: EmbeddedServer, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    runs.touch()
+    options = ("worker", "tests.process.load:app", "--concurrency", "8", "--lease", "3")
+    environ = {"JOBSTREAM_DATABASE_URL": server.url, RUNS_FILE: str(runs)}
+    with Process(*options, environ=environ) as one, Process(*options, environ=environ) as two:
+        conn = await asyncpg.connect(server.url)
+        for worker in (one, two):
+            await worker.printed("serves default")
+        await enqueue_storm(conn, 1000, "work", "work-in-thread")
+        await eventually(
+            lambda: conn.fetchval("select count(*) >= 100 from jobstream.jobs where status = 'done'"), 30
+        )
+        await conn.close()
+        postmaster = server.pid
+        os.kill(postmaster, signal.SIGQUIT)
+        await eventually(lambda: not Path(f"/proc/{postmaster}").exists())
+        await asyncio.to_thread(server.enter)
+        conn = await asyncpg.connect(server.url)
+        accounts = await settle(conn, runs, 1000)
+        for worker in (one, two):
+            assert await worker.stop() == 0
+        await conn.close()
+    assert {account.row["status"] for account in accounts.values()} == {"done"}
+    assert {account.row["failures"] for account in accounts.values()} == {0}
 
 
 @pytest.mark.slow

@@ -1,15 +1,8 @@
 """Everything but LISTEN through PgBouncer in transaction mode, where a session is anybody's."""
 
 import asyncio
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import AsyncIterator
-from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
-import asyncpg
 import pytest
 
 from jobstream.client import Client, connect
@@ -19,69 +12,15 @@ from jobstream.store.jobs import JobStore
 from jobstream.store.leases import LeaseStore
 from jobstream.store.maintenance import MaintenanceStore
 from jobstream.store.pool import Database
-from tests.support.network import free_port
-from tests.support.require import require, unavailable
+from tests.support.bouncer import bouncer_before
 from tests.support.types import Connection
-from tests.support.waiting import eventually
 
 
 @pytest.fixture
 async def pooled_url(database_url: str) -> AsyncIterator[str]:
     """The test's database through a PgBouncer with two servers' connections for all."""
-    require("pgbouncer")
-    parts = urlsplit(database_url)
-    sockets = parse_qs(parts.query).get("host")
-    if not sockets:
-        unavailable("needs the embedded server's socket")
-        return
-    port, name = free_port(), parts.path.removeprefix("/")
-    # Not below pytest's own folder, which only root may enter where root runs the tests; the program runs as another.
-    folder = Path(tempfile.mkdtemp(prefix="bouncer-"))
-    settings = folder / "pgbouncer.ini"
-    settings.write_text(
-        f"""
-[databases]
-{name} = host={sockets[0]} port={parse_qs(parts.query).get("port", ["5432"])[0]} user={parts.username} dbname={name}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir =
-auth_type = any
-pool_mode = transaction
-default_pool_size = 2
-max_client_conn = 200
-logfile = {folder}/log
-"""
-    )
-    owner = Path(sockets[0]).stat()
-    is_root = os.geteuid() == 0
-    for place in (folder, settings) if is_root else ():
-        os.chown(place, owner.st_uid, owner.st_gid)
-    program = shutil.which("pgbouncer")
-    assert program is not None
-    server = subprocess.Popen(
-        [program, str(settings)],
-        user=owner.st_uid if is_root else None,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"postgresql://anybody@127.0.0.1:{port}/{name}"
-
-    async def answers() -> bool:
-        assert server.poll() is None, (folder / "log").read_text()
-        try:
-            connection = await asyncpg.connect(url, statement_cache_size=0)
-        except OSError:
-            return False
-        await connection.close()
-        return True
-
-    try:
-        await eventually(answers)
+    async with bouncer_before(database_url) as url:
         yield url
-    finally:
-        server.terminate()
-        server.wait(10)
-        shutil.rmtree(folder)
 
 
 @pytest.fixture

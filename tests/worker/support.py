@@ -1,6 +1,7 @@
 """Builders and readers for the worker's tests."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from tests.support import Connection, eventually
@@ -45,3 +46,11 @@ async def events(conn: Connection, id: str) -> list[tuple[str, str, Any]]:
 
 
 _JSON = {"args", "result", "errors", "progress", "labels", "backoff"}
+
+
+def exists(pid: int) -> bool:
+    """Whether that process runs; one that nobody has waited for yet does not."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False

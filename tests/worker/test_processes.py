@@ -11,20 +11,12 @@ from jobstream.maintenance import Maintenance
 from tests.support import Connection, eventually
 from tests.worker import process_tasks
 from tests.worker.conftest import StartWorker
-from tests.worker.support import enqueue, events, row, status_is
+from tests.worker.support import enqueue, events, exists, row, status_is
 
 
 @pytest.fixture
 def app() -> JobStream:
     return process_tasks.app
-
-
-def exists(pid: int) -> bool:
-    """Whether that process runs; one that nobody has waited for yet does not."""
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 async def pids_in(file: Path) -> list[int]:
