@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from jobstream.api.embedding import asgi
     from jobstream.api.hosts import Principal
     from jobstream.application import JobStream
-    from jobstream.client import Client, JobHandle
+    from jobstream.client import Client, JobHandle, Pipeline, PipelineHandle, Step, SyncClient, SyncJobHandle
     from jobstream.domain.backoff import Backoff
     from jobstream.domain.event import Event
     from jobstream.domain.job import Job, Status
@@ -34,11 +34,16 @@ __all__ = [
     "JobStream",
     "JobStreamError",
     "Middleware",
+    "Pipeline",
+    "PipelineHandle",
     "Principal",
     "Proceed",
     "Retry",
     "Snooze",
     "Status",
+    "Step",
+    "SyncClient",
+    "SyncJobHandle",
     "asgi",
 ]
 
@@ -56,11 +61,16 @@ _HOMES = {
     "JobStream": "jobstream.application",
     "JobStreamError": "jobstream.errors",
     "Middleware": "jobstream.worker.middleware",
+    "Pipeline": "jobstream.client",
+    "PipelineHandle": "jobstream.client",
     "Principal": "jobstream.api.hosts",
     "Proceed": "jobstream.worker.middleware",
     "Retry": "jobstream.worker.signals",
     "Snooze": "jobstream.worker.signals",
     "Status": "jobstream.domain.job",
+    "Step": "jobstream.client",
+    "SyncClient": "jobstream.client",
+    "SyncJobHandle": "jobstream.client",
     "asgi": "jobstream.api.embedding",
 }
 

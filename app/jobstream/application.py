@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar, overload
 
 import msgspec
 
-from jobstream.client import Client, connect
+from jobstream.client import Client, SyncClient, connect, connect_sync
 from jobstream.domain.backoff import Backoff
 from jobstream.domain.schedule import CatchUp, Schedule
 from jobstream.maintenance.cron import check_cron
@@ -137,6 +137,16 @@ class JobStream:
     ) -> AbstractAsyncContextManager[Client]:
         """A client: `async with app.connect(url) as client`. A PostgreSQL URL, or http(s) with a token."""
         return connect(url, size=size, listen_url=listen_url, token=token)
+
+    def connect_sync(
+        self, url: str, *, size: int = 10, listen_url: str | None = None, token: str | None = None
+    ) -> SyncClient:
+        """A client for code without an event loop, for any thread: one for the whole process, made at import.
+
+        It connects when it is first used, also in processes forked off later; `with`, `close` and the end of the process
+        close it.
+        """
+        return connect_sync(url, size=size, listen_url=listen_url, token=token)
 
     def _add(self, handler: Handler[Any, Any]) -> Handler[Any, Any]:
         if handler.name in self._handlers:

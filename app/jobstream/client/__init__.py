@@ -5,5 +5,17 @@ Over PostgreSQL or over HTTP, with one interface. Knows nothing of handlers but 
 
 from jobstream.client.client import Client, connect
 from jobstream.client.handle import JobHandle
+from jobstream.client.pipelines import Pipeline, PipelineHandle, Step
+from jobstream.client.sync import SyncClient, SyncJobHandle, connect_sync
 
-__all__ = ["Client", "JobHandle", "connect"]
+__all__ = [
+    "Client",
+    "JobHandle",
+    "Pipeline",
+    "PipelineHandle",
+    "Step",
+    "SyncClient",
+    "SyncJobHandle",
+    "connect",
+    "connect_sync",
+]

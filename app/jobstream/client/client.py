@@ -5,8 +5,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self, TypeVar, Unpack, overload
 
+from msgspec import structs
+
 from jobstream.client.handle import JobHandle
 from jobstream.client.options import EnqueueOptions, new_job
+from jobstream.client.pipelines import Pipeline, PipelineHandle
 from jobstream.client.postgres import open_postgres
 from jobstream.client.transport import Transport
 from jobstream.domain.definition import JobDefinition
@@ -15,6 +18,7 @@ from jobstream.errors import JobStreamError
 from jobstream.store.listener import Listener
 from jobstream.store.pool import Database
 from jobstream.store.rows import read_json
+from jobstream.tracing import current_traceparent
 
 ArgsT = TypeVar("ArgsT")
 ResultT = TypeVar("ResultT")
@@ -136,6 +140,8 @@ class Client:
         self, jobs: Sequence[NewJob], *, connection: Any = None
     ) -> builtins.list[JobHandle[Any]]:
         """All of the jobs, in order, in one statement, or none of them. An error's `detail.ordinal` names the one."""
+        if (traceparent := current_traceparent()) is not None:
+            jobs = [structs.replace(job, traceparent=job.traceparent or traceparent) for job in jobs]
         if connection is None:
             answers = await self._transport.enqueue_many(jobs)
         else:
@@ -162,6 +168,22 @@ class Client:
         return JobHandle(
             transport=self._transport, decode=read_json if job is None else job.decode_result, id=id
         )
+
+    def pipeline(
+        self, name: str, *, idempotency_key: str | None = None, owner: str | None = None
+    ) -> Pipeline:
+        """Jobs that depend on each other, made together when the block is left without an error.
+
+        `async with client.pipeline("import") as p: a = p.step(fetch, …); b = p.step(parse, …, after=[a])`. Leaving it
+        raises InvalidArgument, NotFound, KeyReused, KeyBusy.
+        """
+        return Pipeline(
+            self._transport, name, idempotency_key=idempotency_key, owner=owner, defaults=self._defaults
+        )
+
+    def pipeline_handle(self, id: str) -> PipelineHandle:
+        """A handle on a pipeline that was made elsewhere. Asks nothing yet."""
+        return PipelineHandle(self._transport, id)
 
     async def get(self, id: str) -> Job:
         """The job. Raises NotFound."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import builtins
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -18,6 +19,7 @@ from jobstream.client.gather import Gatherer
 from jobstream.client.problems import error_of
 from jobstream.domain.event import CONTROL_TYPES, Event
 from jobstream.domain.job import End, Enqueued, Job, JobFilter, NewJob, Outcome, Page, Status
+from jobstream.domain.pipeline import NewStep, PipelineCreated, PipelineOutcome, PipelineWithJobs
 from jobstream.errors import DatabaseUnavailable
 from jobstream.pacing import Patience
 
@@ -94,13 +96,47 @@ class HttpTransport:
         """Sets a job going again. Raises NotFound, Conflict."""
         return await self._ask("POST", f"{_path(id)}/retry", Outcome, json={})
 
-    async def events(self, id: str, *, after: int) -> AsyncGenerator[Event, None]:
+    def events(self, id: str, *, after: int) -> AsyncGenerator[Event, None]:
         """A job's events above an id until it has ended, resumed where it breaks off. Raises NotFound."""
+        return self._follow(f"{_path(id)}/events", str(after))
+
+    async def create_pipeline(
+        self, name: str, steps: Sequence[NewStep], *, key: str | None, owner: str
+    ) -> PipelineCreated:
+        """Makes all jobs of a pipeline, or none; a key is made up where none is given, since HTTP requires one."""
+        body: dict[str, Any] = {"name": name, "steps": [_step(step) for step in steps]}
+        if owner:
+            body["owner"] = owner
+        headers = {
+            "Content-Type": "application/json",
+            "Idempotency-Key": key or f"client-{secrets.token_hex(16)}",
+        }
+        return await self._ask(
+            "POST", "/pipelines", PipelineCreated, content=msgspec.json.encode(body), headers=headers
+        )
+
+    async def get_pipeline(self, id: str) -> PipelineWithJobs:
+        """One pipeline with its jobs. Raises NotFound."""
+        return await self._ask("GET", _pipeline(id), PipelineWithJobs)
+
+    async def cancel_pipeline(self, id: str) -> PipelineOutcome:
+        """Cancels what has not ended. Raises NotFound."""
+        return await self._ask("POST", f"{_pipeline(id)}/cancel", PipelineOutcome, json={})
+
+    async def retry_pipeline(self, id: str) -> PipelineOutcome:
+        """Starts anew what failed and what it held up. Raises NotFound, Conflict."""
+        return await self._ask("POST", f"{_pipeline(id)}/retry", PipelineOutcome, json={})
+
+    def pipeline_events(self, id: str) -> AsyncGenerator[Event, None]:
+        """A pipeline's events until it has ended, resumed where it breaks off. Raises NotFound."""
+        return self._follow(f"{_pipeline(id)}/events", None)
+
+    async def _follow(self, path: str, position: str | None) -> AsyncGenerator[Event, None]:
+        """The events of a stream behind a position, over as many connections as it takes."""
         patience = Patience()
-        position = str(after)
         while True:
             try:
-                async for block in self._blocks(id, position):
+                async for block in self._blocks(path, position):
                     patience.succeeded()
                     if block.event == "end":
                         return
@@ -138,12 +174,13 @@ class HttpTransport:
             status=ended.status, reason=job.lifecycle.reason, result=None, last_error=job.retry.last_error
         )
 
-    async def _blocks(self, id: str, position: str) -> AsyncGenerator[ServerSentEvent, None]:
-        """One connection's worth of a job's stream; an `end` where the server says that there is nothing more."""
+    async def _blocks(self, path: str, position: str | None) -> AsyncGenerator[ServerSentEvent, None]:
+        """One connection's worth of a stream; an `end` where the server says that there is nothing more."""
         async with self._client.stream(
             "GET",
-            f"{PREFIX}{_path(id)}/events",
-            headers={"Accept": "text/event-stream", "Last-Event-ID": position},
+            PREFIX + path,
+            headers={"Accept": "text/event-stream"}
+            | ({} if position is None else {"Last-Event-ID": position}),
             timeout=httpx.Timeout(ANSWER_SECONDS, read=SILENCE_SECONDS),
         ) as response:
             if response.status_code == httpx.codes.NO_CONTENT:
@@ -191,6 +228,16 @@ def _read(response: httpx.Response, type: type[T]) -> T:
 
 def _path(id: str) -> str:
     return f"/jobs/{quote(id, safe='')}"
+
+
+def _pipeline(id: str) -> str:
+    return f"/pipelines/{quote(id, safe='')}"
+
+
+def _step(step: NewStep) -> dict[str, Any]:
+    """In the shape of a step of `POST /pipelines`; the owner is the whole pipeline's."""
+    body = {name: value for name, value in _body(step.job).items() if name != "owner"}
+    return {"key": step.key, "after": step.after, **body}
 
 
 _PARTS: Final = {

@@ -5,18 +5,25 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final
 
+import msgspec
+
 from jobstream.client.background import Background, background
 from jobstream.client.follow import Bells, Ends, follow
+from jobstream.client.follow_pipeline import follow_pipeline
 from jobstream.client.gather import Gatherer
 from jobstream.domain.event import Event
 from jobstream.domain.job import End, Enqueued, Job, JobFilter, NewJob, Outcome, Page
+from jobstream.domain.pipeline import NewStep, PipelineCreated, PipelineOutcome, PipelineWithJobs
 from jobstream.store.borrowed import enqueue_on
 from jobstream.store.events import EventStore
 from jobstream.store.jobs import JobStore
 from jobstream.store.listener import Listener
+from jobstream.store.pipelines import PipelineStore
 from jobstream.store.pool import Database
 
 EVENTS_CHANNEL: Final = "jobstream_events"
+NOBODY: Final = ""
+"""No principal: the events name the database's user and the application."""
 
 
 class PostgresTransport:
@@ -29,6 +36,7 @@ class PostgresTransport:
         self._background = background
         self._jobs = JobStore(db)
         self._events = EventStore(db)
+        self._pipelines = PipelineStore(db)
         self._listener = listener
         self._listen_url = listen_url or db.url
         self._bells = Bells()
@@ -81,6 +89,36 @@ class PostgresTransport:
         """Waits until a job has ended. Raises NotFound."""
         self._listen()
         return await self._ends.wait(id)
+
+    async def create_pipeline(
+        self, name: str, steps: Sequence[NewStep], *, key: str | None, owner: str
+    ) -> PipelineCreated:
+        """Makes all jobs of a pipeline, or none."""
+        return await self._pipelines.create(name, list(steps), key=key, owner=owner, principal=NOBODY)
+
+    async def get_pipeline(self, id: str) -> PipelineWithJobs:
+        """One pipeline with its jobs. Raises NotFound."""
+        found, _ = await self._pipelines.get(id)
+        return msgspec.json.decode(msgspec.json.encode(found), type=PipelineWithJobs)
+
+    async def cancel_pipeline(self, id: str) -> PipelineOutcome:
+        """Cancels what has not ended. Raises NotFound."""
+        return await self._pipelines.cancel(id, owner=None, principal=NOBODY)
+
+    async def retry_pipeline(self, id: str) -> PipelineOutcome:
+        """Starts anew what failed and what it held up. Raises NotFound, Conflict."""
+        return await self._pipelines.retry(id, owner=None, principal=NOBODY)
+
+    async def pipeline_events(self, id: str) -> AsyncGenerator[Event, None]:
+        """A pipeline's events until it has ended, resumed where it breaks off. Raises NotFound."""
+        self._listen()
+        sleeper = self._bells.sleeper()
+        try:
+            async with aclosing(follow_pipeline(self._pipelines, self._events, sleeper, id)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            sleeper.close()
 
     def _listen(self) -> None:
         """Only now: a client that just enqueues needs no connection of its own."""

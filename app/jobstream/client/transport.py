@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from jobstream.domain.event import Event
 from jobstream.domain.job import End, Enqueued, Job, JobFilter, NewJob, Outcome, Page
+from jobstream.domain.pipeline import NewStep, PipelineCreated, PipelineOutcome, PipelineWithJobs
 
 
 class Transport(Protocol):
@@ -37,3 +38,20 @@ class Transport(Protocol):
 
     async def end(self, id: str) -> End:
         """Waits until a job has ended. Raises NotFound."""
+
+    async def create_pipeline(
+        self, name: str, steps: Sequence[NewStep], *, key: str | None, owner: str
+    ) -> PipelineCreated:
+        """Makes all jobs of a pipeline, or none. `key`: its idempotency key. Raises as `enqueue` does."""
+
+    async def get_pipeline(self, id: str) -> PipelineWithJobs:
+        """One pipeline with its jobs. Raises NotFound."""
+
+    async def cancel_pipeline(self, id: str) -> PipelineOutcome:
+        """Cancels what has not ended. Raises NotFound."""
+
+    async def retry_pipeline(self, id: str) -> PipelineOutcome:
+        """Starts anew what failed and what it held up. Raises NotFound, Conflict."""
+
+    def pipeline_events(self, id: str) -> AsyncGenerator[Event, None]:
+        """A pipeline's events from its beginning until it has ended, resumed where it breaks off. Raises NotFound."""

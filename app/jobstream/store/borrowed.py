@@ -1,7 +1,7 @@
 """Enqueue on a connection of the caller's, in the caller's transaction: never gathered, never repeated.
 
-Known are asyncpg, psycopg 3 and SQLAlchemy 2, each as it is for asyncio and as it is without; one that blocks, blocks the
-event loop for the one statement. Nobody's driver is imported here: whoever hands over a connection has done so.
+Known are asyncpg, psycopg 3 and SQLAlchemy 2, each as it is for asyncio and as it is without, and Django's; one that
+blocks, blocks the event loop for the one statement. Nobody's driver is imported here: whoever hands over a connection has done so.
 """
 
 import sys
@@ -37,6 +37,15 @@ async def enqueue_on(connection: Any, jobs: Sequence[NewJob]) -> list[Enqueued]:
     return [Enqueued(row[0], Status(row[1]), row[2]) for row in rows]
 
 
+def require_blocking(connection: Any) -> None:
+    """Raises TypeError for a connection on which `enqueue_on` would have to wait in an event loop."""
+    if _runner(connection) not in _BLOCKING:
+        kind = type(connection)
+        raise TypeError(
+            f"a client for sync code cannot use the asyncio connection {kind.__module__}.{kind.__qualname__}"
+        )
+
+
 def _runner(connection: Any) -> Run:
     if is_connection(connection):
         return _on_asyncpg
@@ -46,7 +55,7 @@ def _runner(connection: Any) -> Run:
             return run
     kind = type(connection)
     raise TypeError(
-        f"connection is of {kind.__module__}.{kind.__qualname__}; known are those of asyncpg, psycopg 3 and SQLAlchemy 2"
+        f"connection is of {kind.__module__}.{kind.__qualname__}; known are those of asyncpg, psycopg 3, SQLAlchemy 2 and Django"
     )
 
 
@@ -81,6 +90,13 @@ async def _on_blocking_sqlalchemy(connection: Any, jobs: str) -> Rows:
     return rows
 
 
+async def _on_django(connection: Any, jobs: str) -> Rows:
+    with connection.cursor() as cursor:
+        cursor.execute(_QUERY.format("%s"), [jobs])
+        rows: Rows = cursor.fetchall()
+        return rows
+
+
 _KNOWN: Final[tuple[tuple[str, str, Run], ...]] = (
     ("psycopg", "AsyncConnection", _on_psycopg),
     ("psycopg", "Connection", _on_blocking_psycopg),
@@ -88,7 +104,12 @@ _KNOWN: Final[tuple[tuple[str, str, Run], ...]] = (
     ("sqlalchemy.ext.asyncio", "AsyncSession", _on_sqlalchemy),
     ("sqlalchemy", "Connection", _on_blocking_sqlalchemy),
     ("sqlalchemy.orm", "Session", _on_blocking_sqlalchemy),
+    ("sqlalchemy.orm", "scoped_session", _on_blocking_sqlalchemy),
+    # What `django.db.connection` is, and what `connections["default"]` gives.
+    ("django.utils.connection", "ConnectionProxy", _on_django),
+    ("django.db.backends.base.base", "BaseDatabaseWrapper", _on_django),
 )
+_BLOCKING: Final = (_on_blocking_psycopg, _on_blocking_sqlalchemy, _on_django)
 
 
 @contextmanager
@@ -100,7 +121,7 @@ def _mapped_errors() -> Iterator[None]:
     except Exception as raised:
         error: BaseException | None = raised
         while error is not None and getattr(error, "sqlstate", None) is None:
-            error = getattr(error, "orig", None)
+            error = getattr(error, "orig", None) or error.__cause__
         if error is None:
             raise
         told = error.__cause__ if error.__cause__ is not None else error

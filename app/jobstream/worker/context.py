@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
+from jobstream.client.portal import LoopCaller
 from jobstream.domain.job import ClaimedJob, Job
 from jobstream.worker.held import Cancellation, HeldJob
 
 if TYPE_CHECKING:
-    from jobstream.client import Client
+    from jobstream.client import Client, SyncClient
     from jobstream.worker.journal import Stored
 
 current_context: ContextVar["JobContext | None"] = ContextVar("jobstream_current_context", default=None)
@@ -93,6 +94,15 @@ class JobContext:
         if self._own_client is None:
             self._own_client = self._client.with_defaults(owner=self.job.owner, parent_job=self.job.id)
         return self._own_client
+
+    @property
+    def sync_client(self) -> "SyncClient":
+        """The same client for a `def` handler in a thread: every call waits for its answer."""
+        from jobstream.client.sync import WorkerSyncClient  # noqa: PLC0415 - for the few that ask
+
+        if self._held.task is None:
+            raise RuntimeError("no client here: the handler is over")
+        return WorkerSyncClient(self.client, LoopCaller(self._held.task.get_loop()))
 
     def progress(self, current: float, total: float | None = None, step: str | None = None) -> "Stored":
         """Say how far the job is. At most ten a second are stored, and always the last.
