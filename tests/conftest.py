@@ -42,6 +42,9 @@ _session = ExitStack()
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--postgres", metavar="VERSION", help="run on this version of PostgreSQL in Docker")
     parser.addoption("--minutes", type=float, metavar="N", help="how long the storms of tests/process last")
+    parser.addoption(
+        "--full", action="store_true", help="as much as was promised where less will do every day"
+    )
     parser.addoption("--seed", type=int, metavar="S", help="a storm's seed, to see the same one again")
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Self
@@ -201,39 +200,3 @@ async def test_a_second_signal_ends_it_at_once(database_url: str) -> None:
 
         await eventually(draining)
         await process.stop(timeout=5)
-
-
-@pytest.mark.slow
-async def test_a_client_that_reads_nothing_is_cut_and_the_others_see_no_delay(
-    instances: list[httpx.AsyncClient], conn: Connection
-) -> None:
-    address = instances[0].base_url
-    stuck = socket.create_connection((address.host, address.port))
-    try:
-        stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        stuck.sendall(b"GET /api/v1/events?from=earliest HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        start_at = await instances[0].get("/events", headers={"Accept": "application/json"})
-        await conn.execute(
-            """
-            select jobstream.enqueue_many(jsonb_agg(jsonb_build_object(
-                'kind', 'k', 'owner', 'local', 'labels', jsonb_build_object('x', repeat('y', 100))
-            )))
-            from generate_series(1, 10000) as n
-            """
-        )
-        told = await read(instances[0], "/events", after=start_at.json()["next_cursor"], most=10_000)
-        assert len({event.id for event in told}) == 10_000
-
-        def cut() -> bool:
-            stuck.settimeout(0.1)
-            try:
-                stuck.send(b"\r\n")
-                return stuck.recv(0) is None
-            except TimeoutError:
-                return False
-            except OSError:
-                return True
-
-        await eventually(cut, timeout=25)
-    finally:
-        stuck.close()

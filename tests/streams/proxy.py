@@ -16,6 +16,7 @@ import httpx_sse
 from tests.streams.wire import Blocks
 from tests.support import Process, eventually, free_port
 
+CLIENTS = Path(__file__).parents[2] / "clients" / "js"
 CONFIGURATION = """
 daemon off;
 pid {folder}/pid;
@@ -39,7 +40,7 @@ NODE = """
 import { createEventSource } from 'eventsource-client'
 const say = (value) => process.stdout.write(JSON.stringify(value) + '\\n')
 const source = createEventSource({
-  url: process.argv[2],
+  url: process.argv[1],
   onMessage: ({ event, id, data }) => say({ type: event, id, data: JSON.parse(data) }),
   onDisconnect: () => say({ type: 'disconnected' }),
 })
@@ -152,11 +153,10 @@ async def by_httpx_sse(url: str, told: list[Told]) -> None:
                 await asyncio.sleep(0.1)
 
 
-async def by_eventsource_client(url: str, told: list[Told], folder: Path) -> None:
+async def by_eventsource_client(url: str, told: list[Told]) -> None:
     """Node's eventsource-client, which comes back by itself."""
-    (folder / "follow.mjs").write_text(NODE)
     process = await asyncio.create_subprocess_exec(
-        "node", str(folder / "follow.mjs"), url, stdout=subprocess.PIPE
+        *("node", "--input-type=module", "--eval", NODE, url), cwd=CLIENTS, stdout=subprocess.PIPE
     )
     assert process.stdout is not None
     try:
@@ -200,7 +200,9 @@ async def by_chromium(url: str, told: list[Told]) -> None:
     origin, _, _ = url.partition("/api/")
     types = ["hello", "heartbeat", "status", "progress", "log", "reset", "end"]
     async with page() as tab:
-        await tab.goto(f"{origin}/healthz")
+        # A page of the same origin that may connect; what the server answers by itself may not.
+        await tab.route(f"{origin}/blank", lambda route: route.fulfill(body="", content_type="text/html"))
+        await tab.goto(f"{origin}/blank")
         await tab.evaluate(FOLLOW, [url, types])
         while not await tab.evaluate("window.source.readyState === EventSource.CLOSED"):
             told[:] = await tab.evaluate("window.told")

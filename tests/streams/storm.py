@@ -20,6 +20,7 @@ from tests.support.databases import with_database
 
 ROOT = Path(__file__).parents[2]
 SERVE = (sys.executable, "-m", "jobstream.cli")
+FORGETFUL = (sys.executable, "-m", "tests.streams.forgetful")
 LISTENERS = """
 select pg_terminate_backend(pid)
 from pg_stat_activity
@@ -61,12 +62,21 @@ class Figures:
 
 
 class Storm:
-    """One run. `command` starts the servers."""
+    """One run. `commands` start the servers: one that serves most from its ring, one that serves most from the table."""
 
-    def __init__(self, *, url: str, connect: Connect, seed: int, command: tuple[str, ...] = SERVE) -> None:
+    def __init__(
+        self,
+        *,
+        url: str,
+        connect: Connect,
+        seed: int,
+        commands: tuple[tuple[str, ...], ...] = (SERVE, FORGETFUL),
+        restarts: bool = True,
+    ) -> None:
         self._url = url
         self._connect = connect
-        self._command = command
+        self._commands = commands
+        self._restarts = restarts
         self._seed = seed
         self._random = random.Random(seed)
         self._ports = [free_port(), free_port()]
@@ -77,7 +87,8 @@ class Storm:
         figures = Figures(self._seed, seconds)
         conn = await self._connect()
         async with AsyncExitStack() as stack:
-            servers = [stack.enter_context(self._serve(port)) for port in self._ports]
+            places = list(zip(self._commands, self._ports, strict=True))
+            servers = [stack.enter_context(self._serve(*place)) for place in places]
             for server in servers:
                 await server.address()
             await self._hold_an_xid(stack)
@@ -89,9 +100,9 @@ class Storm:
                 [*(writer.run for writer in writers), lambda: self._kill_listeners(conn, figures)]
             ):
                 await asyncio.sleep(seconds / 2)
-                for server, port in zip(servers, self._ports, strict=True):
+                for server, place in zip(servers, places if self._restarts else (), strict=False):
                     await server.stop()
-                    await stack.enter_context(self._serve(port)).address()
+                    await stack.enter_context(self._serve(*place)).address()
                     figures.restarts += 1
                 await asyncio.sleep(seconds / 2)
             await self._settle(conn, followers)
@@ -105,12 +116,12 @@ class Storm:
             figures.events = await conn.fetchval("select count(*) from jobstream.job_events")
         return figures
 
-    def _serve(self, port: int) -> Process:
+    def _serve(self, command: tuple[str, ...], port: int) -> Process:
         return Process(
             "serve",
             "--port",
             str(port),
-            command=self._command,
+            command=command,
             cwd=ROOT,
             environ={
                 "JOBSTREAM_DATABASE_URL": self._url,

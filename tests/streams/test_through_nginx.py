@@ -1,16 +1,15 @@
 """Streams through an unmodified nginx, read by the clients that people have: heartbeat, resume, end."""
 
 import asyncio
-import subprocess
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.streams.proxy import (
+    CLIENTS,
     Site,
     Told,
     by_chromium,
@@ -41,17 +40,6 @@ async def site(database_url: str, tmp_path: Path) -> AsyncIterator[Site]:
 async def token(conn: Connection) -> str:
     """A credential that may read everything."""
     return str(await call(conn, "create_token", "web", ["operate"]))
-
-
-@pytest.fixture(scope="session")
-def eventsource_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which npm has installed eventsource-client."""
-    require("node", "npm")
-    folder = tmp_path_factory.mktemp("eventsource-client")
-    install = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "eventsource-client@1"]
-    if subprocess.run(install, cwd=folder, capture_output=True, check=False, timeout=120).returncode:
-        unavailable("needs npm's eventsource-client, which cannot be installed here")
-    return folder
 
 
 async def followed(site: Site, token: str, conn: Connection, follow: Follow) -> None:
@@ -95,8 +83,11 @@ async def test_httpx_sse(site: Site, token: str, conn: Connection) -> None:
     await followed(site, token, conn, by_httpx_sse)
 
 
-async def test_eventsource_client(site: Site, token: str, conn: Connection, eventsource_client: Path) -> None:
-    await followed(site, token, conn, partial(by_eventsource_client, folder=eventsource_client))
+async def test_eventsource_client(site: Site, token: str, conn: Connection) -> None:
+    require("node")
+    if not (CLIENTS / "node_modules" / "eventsource-client").is_dir():
+        unavailable("needs the packages of clients/js: make setup")
+    await followed(site, token, conn, by_eventsource_client)
 
 
 async def test_chromiums_eventsource(site: Site, token: str, conn: Connection) -> None:
