@@ -15,6 +15,7 @@ from jobstream.domain.backoff import Backoff
 from jobstream.domain.job import NewJob
 from jobstream.domain.pipeline import NewStep
 from jobstream.errors import InvalidArgument, JobStreamError
+from jobstream.tracing import PATTERN as TRACEPARENT
 
 # The lookahead is for Python alone, whose `$` also matches before a final line break.
 Id = Annotated[str, Meta(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}(?!\n)$", description="A ULID in upper case.")]
@@ -26,6 +27,7 @@ Attempt = Annotated[int, Meta(ge=1, le=2**31 - 1, description="The attempt that 
 Seconds = Annotated[float, Meta(ge=0, le=366 * 86_400, description="Seconds, at most a year.")]
 LeaseSeconds = Annotated[float, Meta(ge=1, le=86_400, description="How long the lease holds, in seconds.")]
 Moment = Annotated[datetime, Meta(tz=True)]
+Traceparent = Annotated[str, Meta(pattern=TRACEPARENT, description="W3C's trace context; else the header's.")]
 
 _FIRST_MOMENT: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MOMENT: Final = datetime(9999, 1, 1, tzinfo=UTC)
@@ -116,6 +118,7 @@ class BatchItem(CreateJob, frozen=True, kw_only=True):
     """A job of a batch."""
 
     idempotency_key: Annotated[str, Meta(pattern=r"^[!-~]{1,256}(?!\n)$")] | None = None
+    traceparent: Traceparent | None = None
 
 
 class CreateBatch(Body, frozen=True, kw_only=True):
@@ -134,6 +137,7 @@ class StepIn(Body, frozen=True, kw_only=True):
     after: Annotated[list[Name], Meta(max_length=1_000)] = []
     await_for: Literal["done", "ended"] | None = None
     timeout_seconds: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
+    traceparent: Traceparent | None = None
 
 
 class CreatePipeline(Body, frozen=True, kw_only=True):
@@ -278,7 +282,7 @@ def new_job(body: CreateJob, *, owner: str, key: str | None, traceparent: str | 
     )
 
 
-def new_step(step: StepIn, *, owner: str) -> NewStep:
+def new_step(step: StepIn, *, owner: str, traceparent: str | None = None) -> NewStep:
     """What the store is asked to make of a step."""
     scheduling = step.scheduling
     if step.await_for is not None:
@@ -286,7 +290,8 @@ def new_step(step: StepIn, *, owner: str) -> NewStep:
     body = CreateJob(
         spec=step.spec, scheduling=scheduling, retry=step.retry, timeout_seconds=step.timeout_seconds
     )
-    return NewStep(key=step.key, after=tuple(step.after), job=new_job(body, owner=owner, key=None))
+    job = new_job(body, owner=owner, key=None, traceparent=step.traceparent or traceparent)
+    return NewStep(key=step.key, after=tuple(step.after), job=job)
 
 
 _PLACES: Final = {

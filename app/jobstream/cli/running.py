@@ -17,6 +17,7 @@ from jobstream.store.listener import Listener
 from jobstream.store.pool import Database
 from jobstream.worker.sizing import QueueShare
 from jobstream.worker.supervisor import Worker
+from jobstream.worker.tracing import tracing_middleware
 
 APPLICATION_NAME = "jobstream worker"
 
@@ -77,6 +78,7 @@ async def worker_for(
             concurrency=options.concurrency,
             lease_seconds=options.lease,
             grace_seconds=options.grace,
+            middleware=tracing_middleware(),
         )
         async with _beside(listener, database):
             yield worker

@@ -258,7 +258,7 @@ _PARTS: Final = {
     "retry": {name: name for name in ("max_attempts", "backoff")},
     "lineage": {name: name for name in ("triggered_by", "parent_job")},
 }
-_ON_TOP: Final = ("timeout_seconds", "owner", "idempotency_key")
+_ON_TOP: Final = ("timeout_seconds", "owner", "idempotency_key", "traceparent")
 
 
 def _body(job: NewJob) -> dict[str, Any]:

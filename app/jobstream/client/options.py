@@ -12,6 +12,7 @@ from jobstream.domain.backoff import Backoff
 from jobstream.domain.definition import JobDefinition
 from jobstream.domain.job import NewJob
 from jobstream.domain.payload import encode_payload
+from jobstream.tracing import current_traceparent
 
 
 class EnqueueOptions(TypedDict, total=False):
@@ -66,6 +67,8 @@ def new_job(job: JobDefinition[Any, Any] | str, args: Any, options: EnqueueOptio
         values["await_jobs"] = [_id(awaited) for awaited in values["await_jobs"]]
     if values.get("parent_job") is not None:
         values["parent_job"] = _id(values["parent_job"])
+    if values.get("traceparent") is None:
+        values["traceparent"] = current_traceparent()
     return NewJob(**values)
 
 

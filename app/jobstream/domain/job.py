@@ -300,6 +300,12 @@ class ClaimedJob(Struct, frozen=True, gc=False, eq=False):
     build: Callable[[Any], Job]
 
     @property
+    def traceparent(self) -> str | None:
+        """The trace context of whoever enqueued it."""
+        found: str | None = self.row["traceparent"]
+        return found
+
+    @property
     def job(self) -> Job:
         """The job as it was claimed. Built anew at each call."""
         return self.build(self.row)

@@ -118,6 +118,7 @@ CLAIM_COLUMNS: Final = _select_list(
         for name, expression in _COLUMNS.items()
         if name not in _KNOWN_OF_CLAIMED and name != "started_at"
     }
+    | {"traceparent": "j.traceparent"}
 )
 """The select list for a job that was claimed just now, flat columns first."""
 

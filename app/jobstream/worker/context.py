@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from jobstream.client.portal import LoopCaller
 from jobstream.domain.job import ClaimedJob, Job
+from jobstream.tracing import note
 from jobstream.worker.held import Cancellation, HeldJob
 
 if TYPE_CHECKING:
@@ -113,8 +114,10 @@ class JobContext:
 
     def log(self, message: str, level: str = "info") -> "Stored":
         """Write a line of up to 8 KiB to the job's events. Raises InvalidArgument, LeaseLost."""
+        note("log", {"message": message, "level": level})
         return self._journal.log(self._held, message, level)
 
     def emit(self, type: str, data: Any = None) -> "Stored":
         """Write an event of your own type, with data of up to 64 KiB as JSON. Raises InvalidArgument, LeaseLost."""
+        note(type, {})
         return self._journal.emit(self._held, type, {} if data is None else data)

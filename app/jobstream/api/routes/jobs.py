@@ -31,6 +31,7 @@ from jobstream.api.requests import (
     placed,
 )
 from jobstream.domain.job import Enqueued, Job, JobFilter, NewJob, Outcome, Status
+from jobstream.tracing import traceparent_of
 
 
 def provide_filter(
@@ -68,18 +69,23 @@ class JobsController(Controller):
         """Create a job, once however often the request is sent."""
         with placed():
             made = await services.jobs.enqueue(
-                _wanted(caller, data, key=idempotency_key), principal=caller.principal
+                _wanted(caller, data, key=idempotency_key, traceparent=_traceparent(request)),
+                principal=caller.principal,
             )
         return answers.created(request, made)
 
     @post("/batch", status_code=202, opt=needs("write"))
     async def create_many(
-        self, services: Shared, caller: By, data: JSONBody[CreateBatch]
+        self, request: AnyRequest, services: Shared, caller: By, data: JSONBody[CreateBatch]
     ) -> answers.Items[Enqueued]:
         """Create all of the jobs, or none."""
+        around = _traceparent(request)
         with placed(in_batch=True):
             wanted = [
-                _wanted(caller, item, key=item.idempotency_key, place=i) for i, item in enumerate(data.items)
+                _wanted(
+                    caller, item, key=item.idempotency_key, traceparent=item.traceparent or around, place=i
+                )
+                for i, item in enumerate(data.items)
             ]
             return answers.Items(await services.jobs.enqueue_many(wanted, principal=caller.principal))
 
@@ -158,8 +164,17 @@ class JobsController(Controller):
 
 
 def _wanted(
-    caller: Caller, body: CreateJob | BatchItem, *, key: str | None, place: int | None = None
+    caller: Caller,
+    body: CreateJob | BatchItem,
+    *,
+    key: str | None,
+    traceparent: str | None,
+    place: int | None = None,
 ) -> NewJob:
     pointer = "/owner" if place is None else f"/items/{place}/owner"
     owner = caller.owner_for(body.owner, place=Fault(pointer=pointer, detail="takes `operate`"))
-    return new_job(body, owner=owner, key=key)
+    return new_job(body, owner=owner, key=key, traceparent=traceparent)
+
+
+def _traceparent(request: AnyRequest) -> str | None:
+    return traceparent_of(request.headers.get("traceparent"))

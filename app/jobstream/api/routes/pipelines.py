@@ -24,6 +24,7 @@ from jobstream.domain.pipeline import (
 )
 from jobstream.errors import JobStreamError
 from jobstream.store.pipelines import PipelineStore
+from jobstream.tracing import traceparent_of
 
 _STATUSES = ("waiting", "running", "done", "failed", "cancelled")
 
@@ -55,10 +56,11 @@ class PipelinesController(Controller):
         """Create jobs that depend on each other, all or none, once however often the request is sent."""
         owner = caller.owner_for(data.owner, place=Fault(pointer="/owner", detail="takes `operate`"))
         _check_order(data)
+        traceparent = traceparent_of(request.headers.get("traceparent"))
         with _placed():
             made = await PipelineStore(services.database).create(
                 data.name,
-                [new_step(step, owner=owner) for step in data.steps],
+                [new_step(step, owner=owner, traceparent=traceparent) for step in data.steps],
                 key=idempotency_key,
                 owner=owner,
                 principal=caller.principal,
