@@ -35,6 +35,7 @@ LONG = (
     "sql/test_rivals",
     "api/test_access_matrix",
     "api/test_openapi",
+    "api/test_schemathesis",
 )
 _session = ExitStack()
 
@@ -45,6 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--full", action="store_true", help="as much as was promised where less will do every day"
     )
+    parser.addoption("--cases", type=int, metavar="N", help="how many cases the fuzzers of tests/api try")
     parser.addoption("--seed", type=int, metavar="S", help="a storm's seed, to see the same one again")
 
 

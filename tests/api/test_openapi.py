@@ -1,3 +1,5 @@
+import pytest
+
 from tests.api.conftest import Serve
 from tests.api.support import Api
 from tests.api.test_access_matrix import ROWS, SCOPES, ask
@@ -7,14 +9,39 @@ async def test_it_knows_every_route_and_its_refusals(api: Api) -> None:
     document = (await api.get("//schema", headers={"Accept": "application/json"})).json()
     assert document["openapi"].startswith("3.1")
     assert (await api.get("//schema/openapi.json")).json() == document
-    for (method, path), scope in ROWS.items():
-        if not path.startswith("/api/v1"):
+    for (method, path), (scope, _) in ROWS.items():
+        if path not in document["paths"]:
+            assert not path.startswith("/api/v1"), path
             continue
-        responses = document["paths"][path][method.lower()]["responses"]
-        assert {"400", "401", "403", "503"} <= set(responses), (path, scope)
+        operation = document["paths"][path][method.lower()]
+        responses = operation["responses"]
+        assert (operation.get("security") == []) is (scope == "open"), path
+        if scope == "open":
+            continue
+        assert {"400", "401", "403", "503"} <= set(responses), path
+        assert ("429" in responses) is (method != "GET" and scope != "work"), path
+        assert ("408" in responses) is ("413" in responses) is ("requestBody" in operation), path
         assert set(responses["401"]["content"]) == {"application/problem+json"}
         if path.endswith("/events"):
             assert "text/event-stream" in responses["200"]["content"]
+
+
+async def test_it_shapes_bodies_as_they_are_taken(api: Api) -> None:
+    document = (await api.get("//schema", headers={"Accept": "application/json"})).json()
+    schemas = document["components"]["schemas"]
+    assert schemas["CreateJob"]["additionalProperties"] is False
+    assert schemas["SchedulingIn"]["properties"]["delay_seconds"]["anyOf"][0]["minimum"] == 0
+    assert document["paths"]["/api/v1/jobs"]["post"]["requestBody"]["required"] is True
+    assert document["paths"]["/api/v1/jobs/{id}/cancel"]["post"]["requestBody"]["required"] is False
+    assert "(?!" not in (await api.get("//schema/openapi.json")).text
+
+
+@pytest.mark.parametrize("path", ["/schedules/x", "/session", "/jobs", "/queues/x"])
+async def test_options_names_every_method(api: Api, path: str) -> None:
+    document = (await api.get("//schema/openapi.json")).json()
+    template = f"/api/v1{path}".replace("/x", "/{name}")
+    methods = {method.upper() for method in document["paths"][template]} | {"OPTIONS"}
+    assert set((await api.request("OPTIONS", path)).headers["allow"].split(", ")) == methods
 
 
 async def test_no_route_answers_what_it_does_not_say(serve: Serve) -> None:

@@ -24,6 +24,7 @@ LOCAL: Final = Identity(id="", principal="local", scopes=SCOPES, queues=None, ex
 SESSION_COOKIE: Final = "jobstream_session"
 """Where the dashboard's token is: HttpOnly, SameSite=Strict."""
 
+_IN_QUERY: Final = Fault(parameter="owner", detail="takes `operate`")
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _SCOPE: Final = "jobstream.scope"
 _OPEN: Final = "open"
@@ -64,10 +65,10 @@ class Caller(Struct, frozen=True):
         self._refuse_others((owner,), place)
         return owner
 
-    def owners_among(self, owners: Iterable[str]) -> tuple[str, ...]:
+    def owners_among(self, owners: Iterable[str], *, place: Fault = _IN_QUERY) -> tuple[str, ...]:
         """Whose jobs a filter is about: those it names, if the caller may see them; nobody named: all it may see."""
         named = tuple(owners)
-        self._refuse_others(named, Fault(parameter="owner", detail="takes `operate`"))
+        self._refuse_others(named, place)
         return named or (() if self.operates else (self.own,))
 
     def check_queues(self, queues: Iterable[str]) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
+from litestar.routes import HTTPRoute
+from litestar.types import Message, Scope
 
 from jobstream.api.access import admit
 from jobstream.api.dependencies import COMMON
@@ -80,7 +82,7 @@ def _application(settings: Settings, **options: Any) -> Litestar:
         [api, HealthController, PageController],
         dependencies=COMMON,
         guards=[admit, throttle, refuse_unknown],
-        before_send=[secure],
+        before_send=[secure, tell_all_methods],
         exception_handlers=HANDLERS,
         request_class=StrictRequest,
         request_max_body_size=MAX_BODY,
@@ -89,6 +91,24 @@ def _application(settings: Settings, **options: Any) -> Litestar:
         logging_config=None,
         **options,
     )
+
+
+async def tell_all_methods(message: Message, scope: Scope) -> None:
+    """The framework's answers to OPTIONS know only of the methods that were registered first for their path."""
+    if (
+        scope.get("method") == "OPTIONS"
+        and message["type"] == "http.response.start"
+        and "path_template" in scope
+    ):
+        routes = (route for route in scope["litestar_app"].routes if isinstance(route, HTTPRoute))
+        methods = {
+            method
+            for route in routes
+            if route.path_format == scope["path_template"]
+            for method in route.route_handler_map
+        }
+        others = [each for each in message["headers"] if each[0].lower() != b"allow"]
+        message["headers"] = [*others, (b"allow", ", ".join(sorted(methods)).encode())]
 
 
 def _cors(settings: Settings) -> CORSConfig | None:

@@ -11,7 +11,14 @@ from jobstream.api.services import Services
 
 AnyRequest = Request[Any, Any, Any]
 
-JobId = Annotated[str, PathParameter(description="The job's id: a ULID in upper case.")]
+JobId = Annotated[
+    str,
+    PathParameter(
+        description="The id: a ULID in upper case.",
+        # For the document: what is none is refused by `read_id`, with a sentence of its own.
+        schema_extra={"pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"},
+    ),
+]
 IdempotencyKey = Annotated[
     str,
     HeaderParameter(

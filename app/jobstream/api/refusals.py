@@ -9,18 +9,21 @@ from copy import deepcopy
 from typing import Any, Final
 
 from jobstream.api.problems import MEDIA_TYPE
+from jobstream.api.shapes import complete_requests
 
 _PREFIX: Final = "/api/v1"
 _TEXTS: Final = {
     400: "The request is not valid; `errors` points to what is at fault.",
     401: "No credential, or one that is unknown, expired or revoked.",
     403: "The credential does not reach this far, or the request came from elsewhere.",
+    408: "The body did not come in time.",
     404: "There is no such thing, or it is another owner's.",
     409: "The state does not allow it (`conflict`), the lease is lost (`lease-lost`), "
     "or the idempotency key is held by an open transaction (`idempotency-key-busy`).",
     413: "The body, or what is in it, is too large.",
     415: "The body must be JSON, and say so.",
     422: "The idempotency key was used with another request.",
+    429: "More writes than one principal may ask for: wait for `Retry-After` seconds.",
     503: "The database cannot be reached.",
 }
 _PROBLEM: Final[dict[str, Any]] = {
@@ -53,6 +56,10 @@ _STREAM: Final[dict[str, Any]] = {
     "example": 'event: status\ndata: {"id": 4711, "type": "status", "status": "pending"}\nid: 4711\n\n',
 }
 _MAKES: Final = frozenset({"/jobs", "/jobs/batch", "/pipelines"})
+_VERBS: Final = frozenset({"heartbeat", "progress", "log", "emit", "complete", "fail", "release"})
+_STEERS: Final = frozenset({"cancel", "retry", "run-now", "reschedule"})
+# What is put there comes into being where there was nothing.
+_NEVER_MISSING: Final = frozenset({("put", "/schedules/{name}"), ("patch", "/queues/{name}")})
 
 
 def with_refusals(document: dict[str, Any]) -> dict[str, Any]:
@@ -62,11 +69,26 @@ def with_refusals(document: dict[str, Any]) -> dict[str, Any]:
     for path, operations in told.get("paths", {}).items():
         for method, operation in operations.items():
             if isinstance(operation, dict) and "responses" in operation:
-                _complete(path, method, operation["responses"])
+                _complete(path, method, operation)
+    complete_requests(told)
+    _write_patterns_for_all(told)
     return told
 
 
-def _complete(path: str, method: str, responses: dict[str, Any]) -> None:
+def _write_patterns_for_all(part: Any) -> None:
+    """Elsewhere `$` matches at the very end alone; what Python wants besides is no business of other languages."""
+    if isinstance(part, dict):
+        if isinstance(pattern := part.get("pattern"), str):
+            part["pattern"] = pattern.replace(r"(?!\n)", "")
+        for each in part.values():
+            _write_patterns_for_all(each)
+    elif isinstance(part, list):
+        for each in part:
+            _write_patterns_for_all(each)
+
+
+def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
     responses.pop("400", None)
     if "204" in responses:
         responses["204"].pop("content", None)
@@ -78,9 +100,9 @@ def _complete(path: str, method: str, responses: dict[str, Any]) -> None:
             }
         return
     short = path.removeprefix(_PREFIX)
-    for status in _statuses(short, method):
+    for status in _statuses(short, method, has_body="requestBody" in operation):
         problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-        responses[str(status)] = {"description": _TEXTS[status], "content": problem}
+        responses[str(status)] = {"description": _TEXTS[status], "content": problem, **_headers(status)}
     if short.endswith("/events") or short == "/events":
         page = {"schema": {"type": "object", "description": "`items`, `next_cursor`, `reset`, `complete`."}}
         description = "The stream; with `Accept: application/json` a page of it."
@@ -90,13 +112,37 @@ def _complete(path: str, method: str, responses: dict[str, Any]) -> None:
         responses["200"]["content"]["text/event-stream"] = _STREAM
 
 
-def _statuses(path: str, method: str) -> Iterator[int]:
-    yield from (400, 401, 403, 503)
-    if "{" in path or (method == "post" and path in _MAKES):
+def _headers(status: int) -> dict[str, Any]:
+    match status:
+        case 401:
+            header, text = "WWW-Authenticate", "How to say who it is."
+        case 429 | 503:
+            header, text = "Retry-After", "Seconds to wait."
+        case _:
+            return {}
+    return {"headers": {header: {"description": text, "required": True, "schema": {"type": "string"}}}}
+
+
+def _statuses(path: str, method: str, *, has_body: bool) -> Iterator[int]:
+    is_session = path == "/session" and method != "get"
+    yield from (400, 403)
+    if not (is_session and method == "delete"):
+        yield from (401, 503)
+    if ("{" in path and (method, path) not in _NEVER_MISSING) or (method == "post" and path in _MAKES):
         yield 404
-    if method in ("post", "put", "patch", "delete"):
-        yield from (413, 415)
-    if method == "post":
+    if has_body:
+        yield from (408, 413, 415)
+    if method == "post" and _may_conflict(path):
         yield 409
     if method == "post" and path in _MAKES:
         yield 422
+    if method != "get" and not is_session and path != "/leases" and _last(path) not in _VERBS:
+        yield 429
+
+
+def _may_conflict(path: str) -> bool:
+    return path in _MAKES or (path.startswith(("/jobs/", "/pipelines/")) and _last(path) in _STEERS | _VERBS)
+
+
+def _last(path: str) -> str:
+    return path.rpartition("/")[2]

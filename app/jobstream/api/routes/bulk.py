@@ -1,5 +1,6 @@
 """Everything that matches a filter, cancelled, retried or deleted by the server."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from litestar import Controller, Response, get, post
@@ -8,6 +9,7 @@ from msgspec import Meta, structs
 
 from jobstream.api.access import needs
 from jobstream.api.dependencies import By, JobId, Shared
+from jobstream.api.problems import Fault
 from jobstream.api.queries import read_id
 from jobstream.api.requests import Body, Id, Moment, check_moment
 from jobstream.domain.bulk import Bulk, Started
@@ -18,15 +20,15 @@ Texts = Annotated[list[str], Meta(max_length=100)]
 Pair = Annotated[str, Meta(pattern=r"^[^:]+:")]
 
 
-class FilterIn(Body, frozen=True, kw_only=True, omit_defaults=True):
+class JobFilterIn(Body, frozen=True, kw_only=True, omit_defaults=True):
     """Which jobs: the names of `GET /jobs`; several values of one name mean or, different names and."""
 
     status: list[StatusName] | StatusName | None = None
     kind: Texts | str | None = None
     queue: Texts | str | None = None
     owner: Texts | str | None = None
-    pipeline_id: Annotated[list[Id], Meta(max_length=100)] | None = None
-    label: Annotated[list[Pair], Meta(max_length=100)] | None = None
+    pipeline_id: Annotated[list[Id], Meta(max_length=100)] | Id | None = None
+    label: Annotated[list[Pair], Meta(max_length=100)] | Pair | None = None
     since: Moment | None = None
     until: Moment | None = None
     q: str | None = None
@@ -39,7 +41,7 @@ class FilterIn(Body, frozen=True, kw_only=True, omit_defaults=True):
 class StartBulk(Body, frozen=True, kw_only=True):
     """What is to be done to which jobs; `dry_run` only counts them."""
 
-    filter: FilterIn
+    filter: JobFilterIn
     dry_run: bool = False
 
 
@@ -72,6 +74,9 @@ class BulkController(Controller):
 
     async def _start(self, action: str, services: Shared, caller: By, data: StartBulk) -> Started:
         asked = structs.asdict(data.filter)
+        caller.owners_among(
+            _values(data.filter.owner), place=Fault(pointer="/filter/owner", detail="takes `operate`")
+        )
         return await BulkStore(services.database).start(
             action,
             {name: value for name, value in asked.items() if value is not None},
@@ -79,3 +84,7 @@ class BulkController(Controller):
             owner=caller.owner,
             principal=caller.principal,
         )
+
+
+def _values(asked: Sequence[str] | str | None) -> Sequence[str]:
+    return (asked,) if isinstance(asked, str) else asked or ()

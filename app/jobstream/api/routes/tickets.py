@@ -20,7 +20,7 @@ Statuses = Annotated[list[StatusName], Meta(max_length=7)]
 Pairs = Annotated[list[Pair], Meta(max_length=100)]
 
 
-class FilterIn(Body, frozen=True, kw_only=True):
+class EventFilterIn(Body, frozen=True, kw_only=True):
     """The names of `GET /events`; several values of one name mean or, different names and."""
 
     queue: Texts | str | None = None
@@ -35,7 +35,7 @@ class FilterIn(Body, frozen=True, kw_only=True):
 class AskTicket(Body, frozen=True, kw_only=True):
     """What may be followed, whose, and for how long. `owner` takes `operate`; without it, it is yourself."""
 
-    filter: FilterIn = FilterIn()
+    filter: EventFilterIn = EventFilterIn()
     owner: Annotated[str, Meta(max_length=256)] | None = None
     ttl_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 3_600
 
@@ -67,7 +67,7 @@ class TicketsController(Controller):
         return Response(made, status_code=201, headers={"Cache-Control": "no-store"})
 
 
-def _filter(asked: FilterIn) -> TicketFilter:
+def _filter(asked: EventFilterIn) -> TicketFilter:
     return TicketFilter(
         queue=_values(asked.queue),
         kind=_values(asked.kind),
