@@ -2605,6 +2605,7 @@ returns table (ordinal integer, id text, status text, idempotent boolean)
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_jobs jobstream.new_job[] := jobstream.read_new_jobs(enqueue_many.jobs);
@@ -2650,6 +2651,7 @@ returns table (id text, status text, idempotent boolean)
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_jobs jobstream.new_job[] := array[row(
@@ -2679,6 +2681,9 @@ comment on function jobstream.enqueue(
 -- functions/claim.sql
 -- Claiming: FOR UPDATE SKIP LOCKED in index order inside a materialized CTE, then an UPDATE by ctid: joins of jobs to an
 -- array flip to a sequential scan from a few hundred rows on.
+-- What workers, producers and maintenance call plans without sequential scans: a session keeps the plans that it made when
+-- a table was small, or when all who waited waited for one job, and would go through all of it for each job later on
+-- (100,000 waiting for one: 3,300 jobs/s became 140).
 
 -- How many jobs a queue may hand out now, at most p_limit: pause, max_running and rate. Where max_running or a rate is
 -- set the queue's row stays locked until the transaction ends, and counting is a statement of its own after the lock:
@@ -2791,6 +2796,7 @@ returns setof jobstream.jobs
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_now timestamptz := jobstream.clock();
@@ -2915,6 +2921,7 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_fault text := jobstream.json_fault(complete.result);
@@ -2959,6 +2966,7 @@ returns table (id text, status text, lost boolean)
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_now timestamptz := jobstream.clock();
@@ -3044,6 +3052,7 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_job jobstream.jobs;
@@ -3082,6 +3091,7 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_job jobstream.jobs;
@@ -3110,6 +3120,7 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_job jobstream.jobs;
@@ -3142,6 +3153,7 @@ returns table (id text, lost boolean, cancel_requested boolean)
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_until timestamptz := jobstream.clock() + heartbeat.lease;
@@ -3201,6 +3213,7 @@ returns boolean
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_job jobstream.jobs;
@@ -3271,6 +3284,7 @@ returns void
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 begin
     perform jobstream.act_as('work');
@@ -3295,6 +3309,7 @@ returns void
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 begin
     perform jobstream.act_as('work');
@@ -4390,6 +4405,7 @@ returns timestamptz
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_batch constant integer := 1000;
@@ -4840,6 +4856,7 @@ returns trigger
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 begin
     insert into jobstream.leftovers (pipeline_id)
@@ -5476,6 +5493,7 @@ returns trigger
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_followers text[];

@@ -561,6 +561,7 @@ returns table (ordinal integer, id text, status text, idempotent boolean)
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_jobs jobstream.new_job[] := jobstream.read_new_jobs(enqueue_many.jobs);
@@ -606,6 +607,7 @@ returns table (id text, status text, idempotent boolean)
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_jobs jobstream.new_job[] := array[row(

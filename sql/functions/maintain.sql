@@ -451,6 +451,7 @@ returns timestamptz
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_batch constant integer := 1000;

@@ -279,6 +279,7 @@ returns trigger
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 begin
     insert into jobstream.leftovers (pipeline_id)

@@ -44,6 +44,7 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_fault text := jobstream.json_fault(complete.result);
@@ -88,6 +89,7 @@ returns table (id text, status text, lost boolean)
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_now timestamptz := jobstream.clock();
@@ -173,6 +175,7 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_job jobstream.jobs;
@@ -211,6 +214,7 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_job jobstream.jobs;
@@ -239,6 +243,7 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_job jobstream.jobs;
@@ -271,6 +276,7 @@ returns table (id text, lost boolean, cancel_requested boolean)
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_until timestamptz := jobstream.clock() + heartbeat.lease;
@@ -330,6 +336,7 @@ returns boolean
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
     v_job jobstream.jobs;
@@ -400,6 +407,7 @@ returns void
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 begin
     perform jobstream.act_as('work');
@@ -424,6 +432,7 @@ returns void
 language plpgsql
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 begin
     perform jobstream.act_as('work');
