@@ -36,6 +36,7 @@ ROWS: dict[Route, tuple[str, str]] = {
     ("POST", "/api/v1/bulk/retry"): ("write", "made"),
     ("GET", "/api/v1/bulk/{id}"): ("read", "owned"),
     ("GET", "/api/v1/bulk/{id}/events"): ("read", "owned"),
+    ("GET", "/api/v1/cron"): ("read", "shared"),
     ("GET", "/api/v1/errors"): ("read", "listed"),
     ("GET", "/api/v1/events"): ("read", "listed"),
     ("GET", "/api/v1/health"): ("operate", "operators"),

@@ -5,7 +5,7 @@ const REMEMBERED = 2_000;
 const TRIES = 3;
 
 /** Control events that are for whoever listens; heartbeats and hellos are the connection's own business. */
-const CALLBACKS = { reset: 'onReset', end: 'onEnd', summary: 'onSummary', hello: 'onHello' };
+const CALLBACKS = { reset: 'onReset', end: 'onEnd', summary: 'onSummary', bulk: 'onBulk', hello: 'onHello' };
 
 export class Stream {
   #connection;
@@ -41,7 +41,7 @@ export class Stream {
     return this.#connection.isLeading ?? true;
   }
 
-  /** Adds `{onEvents, onEvent, onReset, onEnd, onSummary, onState}`; returns what takes them away again. */
+  /** Adds `{onEvents, onEvent, onReset, onEnd, onSummary, onBulk, onState}`; returns what takes them away again. */
   listen(listener) {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

@@ -101,6 +101,19 @@ export interface ConnectionOptions {
   onState?(state: StreamState): void;
 }
 
+/** How far a bulk operation is: the events of `/bulk/{id}/events`. */
+export interface BulkState {
+  id: string;
+  action: 'cancel' | 'retry' | 'delete';
+  /** Counted when it began. */
+  matched: number;
+  done: number;
+  /** No longer in a state to be dealt with when their turn came. */
+  skipped: number;
+  status: 'running' | 'done';
+  completed_at: string | null;
+}
+
 export interface StreamListener {
   onEvent?(event: JobEvent): void;
   /** The same events as they arrived together. */
@@ -108,6 +121,8 @@ export interface StreamListener {
   /** A part cannot be had (pruned, another database): read your lists again; the stream goes on. */
   onReset?(reset: { reason: 'pruned' | 'epoch' | 'unknown' }): void;
   onEnd?(end: { reason?: string }): void;
+  /** On the stream of a bulk operation (`url` names it: `…/api/v1/bulk/{id}/events`): at once, and whenever it got further. */
+  onBulk?(bulk: BulkState): void;
   onState?(state: StreamState): void;
 }
 

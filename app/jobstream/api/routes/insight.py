@@ -1,6 +1,7 @@
 """Figures about many jobs: what the dashboard shows beside the jobs themselves."""
 
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Final
 
 from litestar import Controller, Response, get
 from litestar.params import QueryParameter
@@ -10,15 +11,25 @@ from jobstream.api.access import needs
 from jobstream.api.dependencies import By, JobId, Shared
 from jobstream.api.queries import read_id, read_number, refused
 from jobstream.domain.insight import Activity, ErrorGroups, Health, Stats
+from jobstream.maintenance.cron import check_cron, explain, upcoming
 from jobstream.store.insight import InsightStore
 
-_NO_STORE = {"Cache-Control": "no-store"}
+_NO_STORE: Final = {"Cache-Control": "no-store"}
+_SHOWN: Final = 5
 
 
 class Explanation(Struct, frozen=True):
     """One line."""
 
     explanation: str
+
+
+class DueTimes(Struct, frozen=True, kw_only=True):
+    """A cron expression in words and its next due times, or what is wrong with it."""
+
+    explanation: str | None
+    upcoming: tuple[datetime, ...]
+    error: str | None
 
 
 class InsightController(Controller):
@@ -64,6 +75,24 @@ class InsightController(Controller):
         position = None if before is None else _position(before)
         found = await InsightStore(services.database).activity(before=position)
         return Response(found, headers=_NO_STORE)
+
+    @get("/cron", opt=needs("read"))
+    async def cron(
+        self,
+        expression: Annotated[str, QueryParameter(description="Five fields.", max_length=256)],
+        timezone: Annotated[
+            str, QueryParameter(description="IANA name of the zone that it is read in.", max_length=64)
+        ] = "UTC",
+    ) -> Response[DueTimes]:
+        """What a schedule with this expression would do, before there is one."""
+        try:
+            check_cron(expression, timezone)
+        except ValueError as error:
+            return Response(DueTimes(explanation=None, upcoming=(), error=str(error)), headers=_NO_STORE)
+        times = upcoming(expression, timezone, datetime.now(UTC), _SHOWN)
+        return Response(
+            DueTimes(explanation=explain(expression), upcoming=times, error=None), headers=_NO_STORE
+        )
 
     @get("/jobs/{id:str}/explain", opt=needs("read"))
     async def explain(self, services: Shared, caller: By, id: JobId) -> Response[Explanation]:

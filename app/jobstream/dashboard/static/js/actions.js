@@ -47,13 +47,8 @@ export function setPaused(name, paused) {
   });
 }
 
-/** Rethrows: the form shows what was wrong. */
-export async function createJob({ kind, queue, args, priority, delay, labels, maxAttempts }) {
-  const body = {
-    spec: { kind, args, queue, priority, labels },
-    scheduling: delay ? { delay_seconds: delay } : undefined,
-    retry: maxAttempts ? { max_attempts: maxAttempts } : undefined,
-  };
+/** `{spec, scheduling, retry, timeout_seconds, owner}`. Rethrows: the form shows what was wrong. */
+export function createJob(body) {
   return api.post('jobs', body, { headers: { 'Idempotency-Key': idempotencyKey() } });
 }
 

@@ -1,4 +1,5 @@
 // Requests to the server, relative to where the page lies.
+import { learn } from './clock.js';
 
 const HOME = new URL('.', document.baseURI);
 
@@ -33,8 +34,10 @@ async function request(method, path, { query, body, headers = {}, signal } = {})
     init.body = JSON.stringify(body ?? {});
   }
   let response;
+  const asked = Date.now();
   try {
     response = await fetch(address(path, query), init);
+    learn(response, asked);
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new ApiError(0);

@@ -1,4 +1,5 @@
 // Numbers, times and ids for people.
+import { now as serverNow } from './clock.js';
 
 const plain = new Intl.NumberFormat('en-US', { maximumFractionDigits: 1 });
 const compact = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 });
@@ -31,7 +32,14 @@ export function ticking(seconds) {
   return s < 60 ? `${Math.floor(s)} s` : duration(s);
 }
 
-export const secondsSince = (at, now = Date.now()) => (now - Date.parse(at)) / 1000;
+/** In one unit, for a narrow column and for what need not be exact: `42 s`, `3 min`, `2 d`. */
+export function rough(seconds) {
+  const s = Math.max(0, seconds);
+  const [size, unit] = [[86_400, 'd'], [3_600, 'h'], [60, 'min'], [1, 's']].find(([size]) => s >= size) ?? [1, 's'];
+  return `${Math.floor(s / size)} ${unit}`;
+}
+
+export const secondsSince = (at, now = serverNow()) => (now - Date.parse(at)) / 1000;
 export const exact = (at) => `${exactTime.format(new Date(at))} (${at})`;
 export const dayAndTime = (at) => dayTime.format(new Date(at));
 export const hourAndMinute = (at) => hourTime.format(new Date(at));
@@ -41,6 +49,12 @@ export function clockTime(at) {
   const time = new Date(at);
   const pad = (value, width = 2) => String(value).padStart(width, '0');
   return `${pad(time.getHours())}:${pad(time.getMinutes())}:${pad(time.getSeconds())}.${pad(time.getMilliseconds(), 3)}`;
+}
+
+/** 09:31:04, or with its day where that is not today. */
+export function timeOfDay(at) {
+  const isToday = new Date(at).toDateString() === new Date(serverNow()).toDateString();
+  return isToday ? clockTime(at).slice(0, 8) : dayAndTime(at);
 }
 
 export const shortId = (id) => (id && id.length > 14 ? `${id.slice(0, 6)}…${id.slice(-4)}` : id ?? '');

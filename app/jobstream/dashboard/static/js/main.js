@@ -29,10 +29,14 @@ function follow() {
     shown?.view.stop?.();
     shown = { module, entry, route, view: module.create(route) };
     scrollTo(0, 0);
+    // On a phone the views are a row that scrolls.
+    afterDrawing(() => document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' }));
   }
   document.title = `${shown.view.title} · jobstream`;
   redraw();
 }
+
+const afterDrawing = (run) => requestAnimationFrame(() => requestAnimationFrame(run));
 
 function begin() {
   live.open();

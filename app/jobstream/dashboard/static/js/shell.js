@@ -28,7 +28,7 @@ export function Shell({ route, entry, view, state }) {
         view.controls?.(),
         h('span', { class: 'spring' }),
         h(Live),
-        h(Button, { onClick: state.toggleSql, kind: state.showsSql ? 'on' : '', title: 'The same in psql' }, 'Show SQL'),
+        h(Button, { onClick: state.toggleSql, kind: state.showsSql ? 'on' : '', title: 'The same in psql', label: 'Show SQL' }, h('span', { class: 'opt' }, 'Show '), 'SQL'),
         may('write') && h(Button, { kind: 'pri', onClick: () => openNewJob() }, 'New job')),
       h(Banner),
       state.showsSql && h('section', { class: 'card', 'aria-label': 'SQL' }, view.sql().map((text) => h(Sql, { text, key: text }))),

@@ -1,4 +1,5 @@
 // What a view shows, as a statement for psql. Text only: nothing here is ever sent to the server.
+import { may, session } from './session.js';
 
 export const literal = (value) => `'${String(value).replaceAll("'", "''")}'`;
 const json = (value) => literal(JSON.stringify(value));
@@ -25,6 +26,8 @@ function conditions(filter) {
     const text = literal(filter.q.toLowerCase());
     all.push(`(strpos(lower(kind), ${text}) > 0 or strpos(lower(last_error), ${text}) > 0)`);
   }
+  // Whoever is no operator sees what is theirs.
+  if (!filter.owner && !may('operate')) all.push(`owner = ${literal(session.principal)}`);
   return all.length ? `where ${all.join('\n    and ')}` : '';
 }
 
@@ -38,18 +41,46 @@ export const explain = (id) => `select jobstream.explain_job(${literal(id)});`;
 export const queues = () => lines('select * from jobstream.queue_stats', 'order by queue');
 export const workers = () => 'select * from jobstream.live_workers;';
 export const schedules = () => lines('select * from jobstream.schedules', 'order by name');
-export const dead = () => lines('select kind, reason, last_error, count(*), max(completed_at)', 'from jobstream.dlq_jobs', 'group by 1, 2, 3', 'order by 4 desc');
+/** What errors of one cause have in common is their first line up to the first figure. */
+export const dead = () => lines(
+  'select kind, reason,',
+  "    btrim(left(substring(split_part(coalesce(last_error, ''), E'\\n', 1) from '^[^0-9]*'), 120)) as error,",
+  '    count(*), min(completed_at) as first_at, max(completed_at) as last_at, max(id) as sample',
+  'from jobstream.dlq_jobs', 'group by 1, 2, 3', 'order by 4 desc, 6 desc');
 export const health = () => 'select * from jobstream.health;';
 export const stuck = () => 'select * from jobstream.stuck_jobs;';
 export const status = () => 'select * from jobstream.status;';
 export const pipelines = () => lines('select * from jobstream.pipelines', 'order by id desc', 'limit 50');
+export const pipeline = (id) => lines('select * from jobstream.pipelines', `where id = ${literal(id)}`);
 export const pipelineJobs = (id) => lines('select pipeline_step, id, status, await_jobs from jobstream.jobs', `where pipeline_id = ${literal(id)}`, 'order by id');
-export const activity = () => lines("select at, by, type, status, job_id, data", 'from jobstream.job_events', "where by is not null and by <> 'maintenance'", "    and data ->> 'from' is not null", 'order by id desc', 'limit 100');
+export const activity = () => lines(
+  'select max(at) as at, by, type, status, count(*), max(job_id) as sample', 'from jobstream.job_events',
+  "where by is not null and by <> 'maintenance'", "    and type in ('status', 'updated', 'deleted')",
+  "    and (type <> 'status' or attempt > 0 or data ->> 'from' is not null)",
+  'group by xid, by, type, status', 'order by max(id) desc', 'limit 500');
+export const bulk = () => lines('select * from jobstream.bulk_operations', 'order by id desc', 'limit 100');
 export const flow = (seconds, step) => lines(
   `select date_bin('${step} s', at, 'epoch') as bucket,`,
+  "    count(*) filter (where attempt = 0 and data ->> 'from' is null) as enqueued,",
   "    count(*) filter (where status = 'done') as done,",
-  "    count(*) filter (where status in ('failed', 'dlq')) as failed",
+  "    count(*) filter (where status in ('failed', 'dlq') and attempt > 0) as failed",
   'from jobstream.job_events', `where type = 'status' and at > now() - interval '${seconds} s'`, 'group by 1', 'order by 1');
+export const pickup = (seconds) => lines(
+  'select percentile_cont(array[0.5, 0.95]) within group (order by started_at - greatest(created_at, scheduled_at))',
+  'from jobstream.jobs', `where attempt = 1 and started_at > now() - interval '${seconds} s'`, '    and await_jobs is null and concurrency_key is null');
+
+/** The parameters of enqueue that are not at their defaults. */
+function parameters({ spec, retry, scheduling, timeout_seconds: timeout, owner }) {
+  const filled = (value) => value !== undefined && value !== null && Object.keys(value).length > 0;
+  return [
+    spec.queue !== 'default' && ['queue', literal(spec.queue)], spec.priority && ['priority', spec.priority],
+    scheduling?.delay_seconds && ['delay', literal(`${scheduling.delay_seconds} s`)],
+    retry.max_attempts !== 3 && ['max_attempts', retry.max_attempts], filled(retry.backoff) && ['backoff', json(retry.backoff)],
+    timeout && ['timeout_seconds', timeout], filled(spec.labels) && ['labels', json(spec.labels)],
+    ...['concurrency_key', 'unique_key', 'class', 'mode', 'scope'].map((name) => spec[name] && [name, literal(spec[name])]),
+    spec.unique && ['unique_for', literal(spec.unique)], owner && ['owner', literal(owner)],
+  ].filter(Boolean).map(([name, value]) => `, ${name} => ${value}`).join('');
+}
 
 /** What the actions call. */
 export const call = {
@@ -64,5 +95,6 @@ export const call = {
   deleteSchedule: (name) => `select jobstream.delete_schedule(${literal(name)});`,
   cancelPipeline: (id) => `select jobstream.cancel_pipeline(${literal(id)});`,
   retryPipeline: (id) => `select jobstream.retry_pipeline(${literal(id)});`,
-  enqueue: ({ kind, args, queue, priority, delay }) => `select * from jobstream.enqueue(${literal(kind)}, ${json(args)}${queue && queue !== 'default' ? `, queue => ${literal(queue)}` : ''}${priority ? `, priority => ${priority}` : ''}${delay ? `, delay => '${delay} s'` : ''});`,
+  putSchedule: ({ name, cron, timezone, spec, catch_up, paused, owner }) => `select jobstream.put_schedule(${literal(name)}, ${literal(cron)}, ${literal(timezone)}, ${json(spec)}, catch_up => ${literal(catch_up)}${paused ? ', paused => true' : ''}${owner ? `, owner => ${literal(owner)}` : ''});`,
+  enqueue: (job) => `select * from jobstream.enqueue(${literal(job.spec.kind)}, ${json(job.spec.args)}${parameters(job)});`,
 };

@@ -1,12 +1,14 @@
 // What needs somebody, computed from what is known: each line leads to the view, and where there is one names the action. Pure.
+import { now as serverNow } from '../clock.js';
 import { firstLine, many } from '../format.js';
 import { link } from '../router.js';
+import { reasonOf } from '../ui/status.js';
 
 const LONG_SECONDS = 60;
 const DAY_MS = 86_400_000;
 
 /** `[{key, level, text: [..], href, at, action}]`, the gravest first. */
-export function attention({ queues = [], workers, groups = [], checks = [], schedules = [], failing, now = Date.now() }) {
+export function attention({ queues = [], workers, groups = [], checks = [], schedules = [], failing, now = serverNow() }) {
   const found = [
     ...groups.filter((group) => now - Date.parse(group.last_at) < DAY_MS).slice(0, 4).map(deadGroup),
     ...queues.flatMap((queue) => queueTrouble(queue, workers)),
@@ -22,7 +24,7 @@ export function attention({ queues = [], workers, groups = [], checks = [], sche
 const OWN_CHECKS = ['workers', 'stuck_jobs', 'event_days', 'old_snapshot'];
 
 function deadGroup({ kind, match, reason, count, first_at: at, sample_error: error }) {
-  const cause = firstLine(error).slice(0, 80) || reason.replaceAll('_', ' ');
+  const cause = firstLine(error).slice(0, 80) || reasonOf(reason);
   return { key: `dead ${kind} ${match} ${reason}`, level: 'bad', strong: `${count} × ${cause}`, rest: ' in ', code: kind, at, href: link('dead') };
 }
 

@@ -1,4 +1,5 @@
 // The filter of the jobs view: from the address, to the server, and as a test of rows that the stream brings. Pure.
+import { now as serverNow } from '../clock.js';
 
 export const MANY = ['status', 'kind', 'queue', 'label', 'owner', 'pipeline_id'];
 export const ONE = ['since', 'until', 'q'];
@@ -18,7 +19,7 @@ const SPAN = /^(\d+)(m|h|d)$/;
 const MS = { m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** As the server takes it: spans become moments. */
-export function forServer(filter, now = Date.now()) {
+export function forServer(filter, now = serverNow()) {
   const asked = { ...filter };
   for (const name of ['since', 'until']) {
     const span = SPAN.exec(asked[name] ?? '');

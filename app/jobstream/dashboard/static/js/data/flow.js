@@ -1,5 +1,6 @@
 // Throughput and failures over a span of time: read once, carried on by the events, read again when a bucket is full.
 import { api } from '../api.js';
+import { now as serverNow } from '../clock.js';
 import * as live from '../live.js';
 import { redrawSoon } from '../screen.js';
 import { Resource } from './resource.js';
@@ -39,7 +40,7 @@ export class Flow {
     const { stats, stepMs } = this;
     if (!stats) return [];
     this.#begin(stats);
-    const now = Date.now();
+    const now = serverNow();
     const last = Math.floor(now / stepMs) * stepMs;
     const first = last - (this.seconds * 1_000 - stepMs);
     const covered = Math.floor(Date.parse(stats.covered_since) / stepMs) * stepMs;
@@ -61,7 +62,7 @@ export class Flow {
   rate(name) {
     const two = this.buckets.slice(-2);
     if (two.length < 2) return 0;
-    const elapsed = (Date.now() - two[1].at) / 1_000 + (two[0] ? this.stepMs / 1_000 : 0);
+    const elapsed = (serverNow() - two[1].at) / 1_000 + (two[0] ? this.stepMs / 1_000 : 0);
     return ((two[0]?.[name] ?? 0) + two[1][name]) / Math.max(elapsed, 1);
   }
 

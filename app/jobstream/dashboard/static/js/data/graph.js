@@ -16,23 +16,38 @@ export function layout(jobs) {
   };
   const columns = [];
   for (const job of [...jobs].sort((a, b) => (a.id < b.id ? -1 : 1))) (columns[depthOf(job.id)] ??= []).push(job);
-  const place = new Map();
-  const tallest = Math.max(0, ...columns.map((column) => column.length));
-  columns.forEach((column, x) => {
-    const centre = (job) => {
-      const above = upstream(job).map((id) => place.get(id).y);
-      return above.length ? above.reduce((sum, y) => sum + y, 0) / above.length : 0;
-    };
-    const sorted = x === 0 ? column : [...column].sort((a, b) => centre(a) - centre(b));
-    const inset = ((tallest - sorted.length) * (BOX.height + BOX.gapY)) / 2;
-    sorted.forEach((job, y) => place.set(job.id, { x: x * (BOX.width + BOX.gapX), y: inset + y * (BOX.height + BOX.gapY) }));
-  });
+  const rows = rowsOf(columns, upstream);
+  const place = new Map(jobs.map((job) => [job.id, { x: depth.get(job.id) * (BOX.width + BOX.gapX), y: rows.get(job.id) * (BOX.height + BOX.gapY) }]));
+  const tallest = Math.max(0, ...rows.values()) + 1;
   return {
     nodes: jobs.map((job) => ({ job, key: job.lineage.pipeline_step ?? job.spec.kind, ...place.get(job.id) })),
     edges: jobs.flatMap((job) => upstream(job).map((id) => ({ from: id, to: job.id, path: curve(place.get(id), place.get(job.id)) }))),
     width: Math.max(1, columns.length) * (BOX.width + BOX.gapX) - BOX.gapX,
-    height: Math.max(1, tallest) * (BOX.height + BOX.gapY) - BOX.gapY,
+    height: tallest * (BOX.height + BOX.gapY) - BOX.gapY,
   };
+}
+
+/** The row of each job: as near as may be to those before it, then the first ones to those after them; none upon another. */
+function rowsOf(columns, upstream) {
+  const rows = new Map();
+  const mean = (ids) => (ids.length ? ids.reduce((sum, id) => sum + rows.get(id), 0) / ids.length : 0);
+  const settle = (column, wanted) => {
+    let free = 0;
+    for (const job of [...column].sort((a, b) => wanted(a) - wanted(b))) {
+      rows.set(job.id, Math.max(free, wanted(job)));
+      free = rows.get(job.id) + 1;
+    }
+  };
+  for (const column of columns) {
+    const wanted = new Map(column.map((job) => [job, mean(upstream(job))]));
+    settle(column, (job) => wanted.get(job));
+  }
+  if (columns.length > 1) {
+    const after = (job) => columns[1].filter((next) => upstream(next).includes(job.id)).map(({ id }) => id);
+    const wanted = new Map(columns[0].map((job) => [job, after(job).length ? mean(after(job)) : rows.get(job.id)]));
+    settle(columns[0], (job) => wanted.get(job));
+  }
+  return rows;
 }
 
 function curve(from, to) {

@@ -1,4 +1,5 @@
 // Something that is read from the server and read again when an event says that it may have changed: not by the clock.
+import { now as serverNow } from '../clock.js';
 import * as live from '../live.js';
 import { redraw } from '../screen.js';
 
@@ -7,6 +8,7 @@ export class Resource {
   error = undefined;
   isLoading = true;
   readAt = 0;
+  #triedAt = 0;
   #read;
   #isAbout;
   #everyMs;
@@ -38,7 +40,7 @@ export class Resource {
   /** Read again, soon. */
   touch() {
     if (this.#timer !== undefined) return;
-    const wait = Math.max(0, this.readAt + this.#everyMs - Date.now());
+    const wait = Math.max(0, this.#triedAt + this.#everyMs - Date.now());
     this.#timer = setTimeout(() => this.reload(), wait);
   }
 
@@ -53,6 +55,7 @@ export class Resource {
     const { signal } = this.#abort;
     try {
       this.value = await this.#read(signal);
+      this.readAt = serverNow();
       this.error = undefined;
     } catch (error) {
       if (signal.aborted) return;
@@ -60,7 +63,7 @@ export class Resource {
     }
     this.isLoading = false;
     this.#isReading = false;
-    this.readAt = Date.now();
+    this.#triedAt = Date.now();
     redraw();
     if (this.#isStale) {
       this.#isStale = false;

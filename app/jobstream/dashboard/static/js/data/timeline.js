@@ -1,5 +1,6 @@
 // A job's events as lines to read: progress in a row is one line, the rest one each. Pure.
 import { firstLine } from '../format.js';
+import { reasonOf } from '../ui/status.js';
 
 /** `[{key, status, text, note, at, count, detail}]`, oldest first. */
 export function timeline(events, job) {
@@ -36,7 +37,7 @@ function statusLine({ status, attempt, data, by }, job) {
   if (status === 'running') return { ...line, text: `attempt ${attempt}`, note: workerOf(attempt, job) };
   if (status === 'failed') return { ...line, text: `failed: ${firstLine(data?.error) || 'no error given'}` };
   if (status === 'done') return { ...line, text: 'done' };
-  if (status === 'dlq') return { ...line, text: `set aside: ${firstLine(data?.error) || (data?.reason ?? '').replaceAll('_', ' ')}`, note: data?.error ? data?.reason?.replaceAll('_', ' ') : undefined };
+  if (status === 'dlq') return { ...line, text: `set aside: ${firstLine(data?.error) || reasonOf(data?.reason)}`, note: data?.error && data?.reason ? reasonOf(data.reason) : undefined };
   if (status === 'cancelled') return { ...line, text: 'cancelled', note: data?.reason === 'upstream' ? firstLine(data?.error) : undefined };
   if (['done', 'dlq', 'cancelled'].includes(from)) return { ...line, text: 'retried' };
   if (from === 'running') return { ...line, text: 'given back' };

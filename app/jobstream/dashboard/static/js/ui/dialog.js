@@ -6,14 +6,16 @@ import { Button } from './parts.js';
 let current;
 
 /** `render()` gives the content; it is drawn anew with everything else. */
-export function openDialog({ title, render, kind = '' }) {
-  current = { title, render, kind, opener: document.activeElement };
+export function openDialog({ title, render, kind = '', onClose }) {
+  current?.onClose?.();
+  current = { title, render, kind, onClose, opener: document.activeElement };
   redraw();
 }
 
 export function closeDialog() {
-  const opener = current?.opener;
+  const { opener, onClose } = current ?? {};
   current = undefined;
+  onClose?.();
   redraw();
   opener?.focus?.();
 }

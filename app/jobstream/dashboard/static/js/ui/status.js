@@ -13,6 +13,11 @@ const SHAPES = {
 
 export const STATUSES = Object.keys(SHAPES);
 export const NAMES = { dlq: 'dead letter' };
+const REASONS = {
+  attempts: 'attempts used up', not_retryable: 'not worth a retry', deadline: 'past its deadline', poison: 'poison: its workers died',
+  unstorable_result: 'its result cannot be stored', requested: 'on request', upstream: 'what it awaited did not succeed',
+};
+export const reasonOf = (reason) => REASONS[reason] ?? String(reason ?? '').replaceAll('_', ' ');
 export const nameOf = (status) => NAMES[status] ?? status;
 
 export function Shape({ status }) {
@@ -22,7 +27,7 @@ export function Shape({ status }) {
 }
 
 export function Status({ status, note }) {
-  return h('span', { class: 'status' }, h(Shape, { status }), h('span', {}, nameOf(status)), note && h('span', { class: 'soft' }, note));
+  return h('span', { class: 'status' }, h(Shape, { status }), h('span', {}, nameOf(status)), note && h('span', { class: 'soft' }, `· ${note}`));
 }
 
 /** A check's or warning's mark. */

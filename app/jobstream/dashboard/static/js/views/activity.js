@@ -34,7 +34,7 @@ export function create() {
   return {
     title: 'Activity',
     stop: () => first.stop(),
-    sql: () => [sql.activity()],
+    sql: () => [sql.activity(), sql.bulk()],
     render: () => h(Shown, { resource: first, draw: (value) => {
       const lines = merged([...value.items, ...older], value.bulk);
       const hasMore = older.length || before !== undefined ? before : value.next_before;

@@ -7,6 +7,7 @@ import { link } from '../router.js';
 import { may } from '../session.js';
 import * as sql from '../sql.js';
 import { Button, Card, Empty, Id, Shown, Tag } from '../ui/parts.js';
+import { reasonOf } from '../ui/status.js';
 import { Time } from '../ui/time.js';
 import { openBulk } from './bulk.js';
 
@@ -33,16 +34,16 @@ function filterOf({ kind, match }) {
 
 function Group({ group }) {
   const filter = filterOf(group);
-  const cause = firstLine(group.sample_error) || group.reason.replaceAll('_', ' ');
+  const cause = firstLine(group.sample_error) || reasonOf(group.reason);
   return h(Card, { label: `${group.count} of ${group.kind}`, kind: 'group' },
     h('div', { class: 'line' },
-      h('strong', { class: 'figure' }, number(group.count)), h('code', {}, group.kind), h(Tag, {}, group.reason.replaceAll('_', ' ')),
+      h('strong', { class: 'figure' }, number(group.count)), h('code', {}, group.kind), h(Tag, {}, reasonOf(group.reason)),
       h('span', { class: 'spring' }),
       h('span', { class: 'soft' }, 'first ', h(Time, { at: group.first_at }), ', last ', h(Time, { at: group.last_at }))),
     h('p', { class: 'cause' }, cause),
     h('div', { class: 'line' },
       h('a', { class: 'button', href: link('jobs', undefined, filter) }, 'Show'),
       may('write') && h(Button, { kind: 'pri', onClick: () => openBulk({ filter, action: 'retry', title: `Retry ${group.kind}` }) }, `Retry ${many(group.count, 'job')}…`),
-      may('write') && h(Button, { onClick: () => openBulk({ filter, action: 'delete', title: `Delete ${group.kind}` }) }, 'Delete…'),
+      may('operate') && h(Button, { onClick: () => openBulk({ filter, action: 'delete', title: `Delete ${group.kind}` }) }, 'Delete…'),
       h('span', { class: 'spring' }), h('span', { class: 'soft' }, 'for example ', h(Id, { id: group.sample }))));
 }

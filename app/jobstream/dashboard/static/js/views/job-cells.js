@@ -3,7 +3,7 @@ import { h } from '../dom.js';
 import { duration, firstLine, number } from '../format.js';
 import { link } from '../router.js';
 import { Bar, Id, Tag } from '../ui/parts.js';
-import { Status } from '../ui/status.js';
+import { reasonOf, Status } from '../ui/status.js';
 import { Time } from '../ui/time.js';
 
 /** What there is to say about it besides its status. */
@@ -15,7 +15,7 @@ export function Says({ row }) {
   }
   if (status === 'failed') return h('span', { class: 'says soft', title: error }, scheduledAt && h('span', {}, 'again ', h(Time, { at: scheduledAt })), h('span', { class: 'cut' }, firstLine(error)));
   if (status === 'waiting' && scheduledAt) return h('span', { class: 'says soft' }, 'due ', h(Time, { at: scheduledAt }));
-  if (status === 'dlq' || status === 'cancelled') return h('span', { class: 'says soft cut', title: error ?? reason }, firstLine(error) || (reason ?? '').replaceAll('_', ' '));
+  if (status === 'dlq' || status === 'cancelled') return h('span', { class: 'says soft cut', title: error ?? reason }, firstLine(error) || reasonOf(reason));
   if (status === 'done' && row.startedAt && row.completedAt) {
     return h('span', { class: 'says faint' }, `took ${duration((Date.parse(row.completedAt) - Date.parse(row.startedAt)) / 1000)}`);
   }
@@ -30,7 +30,7 @@ export function cells(row) {
     h('span', { role: 'cell', class: 'c-queue opt cut', title: row.queue }, row.queue),
     h('span', { role: 'cell', class: 'c-says' }, h(Says, { row })),
     h('span', { role: 'cell', class: 'c-attempt n opt' }, number(row.attempt)),
-    h('span', { role: 'cell', class: 'c-age n' }, h(Time, { at: row.createdAt, form: 'age' })),
+    h('span', { role: 'cell', class: 'c-age n' }, h(Time, { at: row.createdAt, form: 'rough' })),
   ];
 }
 

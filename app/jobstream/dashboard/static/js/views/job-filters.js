@@ -29,7 +29,7 @@ export function Filters({ filter, set, list, autofocus }) {
     h('div', { class: 'line' },
       STATUSES.map((status) => h(Chip, { key: status, isOn: filter.status?.includes(status), onClick: () => toggle('status', status) }, h(Shape, { status }), nameOf(status))),
       FIELDS.flatMap(([name]) => (filter[name] ?? []).map((value) => h('button', {
-        type: 'button', class: 'chip on', key: `${name} ${value}`, title: 'Take away', onClick: () => toggle(name, value),
+        type: 'button', class: 'chip on field', key: `${name} ${value}`, title: 'Take away', onClick: () => toggle(name, value),
       }, `${name === 'pipeline_id' ? 'pipeline' : name} ${value} ×`)))));
 }
 

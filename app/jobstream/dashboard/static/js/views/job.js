@@ -4,13 +4,13 @@ import { isTerminal } from '../data/job-row.js';
 import { JobDetail } from '../data/job-detail.js';
 import { timeline } from '../data/timeline.js';
 import { h } from '../dom.js';
-import { clockTime, duration, exact, firstLine, number } from '../format.js';
+import { clockTime, duration, exact, firstLine, number, timeOfDay } from '../format.js';
 import { link } from '../router.js';
 import { may } from '../session.js';
 import * as sql from '../sql.js';
 import { Json, Text } from '../ui/code.js';
 import { Bar, Button, Card, Empty, Failed, Id, Labels, Loading, Tag } from '../ui/parts.js';
-import { Shape, Status } from '../ui/status.js';
+import { reasonOf, Shape, Status } from '../ui/status.js';
 import { Time } from '../ui/time.js';
 import { openNewJob } from './new-job.js';
 
@@ -42,14 +42,24 @@ function Head({ detail, job }) {
   const { lifecycle, spec } = job;
   return h('section', { class: 'card job-head', 'aria-label': 'Job' },
     h('div', { class: 'line' },
-      h(Status, { status: lifecycle.status, note: lifecycle.reason?.replaceAll('_', ' ') }), h(Id, { id: job.id, to: null, isWhole: true }),
+      h(Status, { status: lifecycle.status, note: lifecycle.reason ? reasonOf(lifecycle.reason) : undefined }), h(Id, { id: job.id, to: null, isWhole: true }),
       h('span', {}, 'in ', h('a', { href: link('jobs', undefined, { queue: spec.queue }) }, spec.queue)),
       lifecycle.cancel_requested && h(Tag, { kind: 'warn' }, 'asked to stop'), detail.isDeleted && h(Tag, { kind: 'warn' }, 'deleted'),
       h(Labels, { labels: spec.labels })),
     lifecycle.status === 'running' && h('div', { class: 'line' }, h(Bar, { progress: lifecycle.progress, status: 'running' }), h('span', { class: 'soft' }, lifecycle.progress?.step, lifecycle.progress?.eta_secs ? `, about ${duration(lifecycle.progress.eta_secs)} left` : '')),
-    !isTerminal(lifecycle.status) && detail.explanation && h('p', { class: 'soft explain' }, detail.explanation),
+    !isTerminal(lifecycle.status) && detail.explanation && h('p', { class: 'soft explain' }, timed(detail.explanation)),
     may('write') && h(Actions, { job }));
 }
+
+const MOMENT = /(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d+)?)\+00(?::00)?/;
+
+/** What the database says, with its moments as the page says them. */
+function timed(text) {
+  const parts = text.split(MOMENT);
+  return parts.map((part, place) => (place % 3 === 0 ? part : place % 3 === 1 && moment(`${part}T${parts[place + 1]}Z`)));
+}
+
+const moment = (at) => h('time', { datetime: at, title: exact(at) }, timeOfDay(at));
 
 function Actions({ job }) {
   const { status } = job.lifecycle;
@@ -59,7 +69,7 @@ function Actions({ job }) {
     status === 'running' && h(Button, { onClick: () => cancelJob(job.id, { force: true }), disabled: job.lifecycle.cancel_requested, title: sql.call.cancel(job.id, true) }, 'Ask to stop'),
     (isOver || status === 'failed') && h(Button, { kind: status === 'dlq' ? 'pri' : '', onClick: () => retryJob(job.id), title: sql.call.retry(job.id) }, 'Retry'),
     ['waiting', 'failed'].includes(status) && job.scheduling.scheduled_at && h(Button, { onClick: () => runNow(job.id), title: sql.call.runNow(job.id) }, 'Run now'),
-    h(Button, { onClick: () => openNewJob(job) }, 'Clone…'));
+    h(Button, { onClick: () => openNewJob(job) }, 'Clone and edit…'));
 }
 
 function Timeline({ detail, job }) {
@@ -73,7 +83,7 @@ function Timeline({ detail, job }) {
         h('span', { class: 'what' }, line.text, line.by && [' by ', h('b', {}, line.by)], line.note && h('span', { class: 'soft' }, ` ${line.note}`), line.count > 1 && h('span', { class: 'faint' }, ` (${line.count} reports)`),
           line.detail !== undefined && h('code', { class: 'inline-json' }, JSON.stringify(line.detail))),
         h('time', { datetime: line.at, title: exact(line.at) }, place === 0 ? clockTime(line.at) : `+${duration((Date.parse(line.at) - Date.parse(lines[place - 1].at)) / 1000)}`))),
-      next && h('li', { key: 'next', class: 's-waiting' }, h('span', { class: 'dot' }, h(Shape, { status: 'waiting' })), h('span', { class: 'what' }, 'next attempt ', h(Time, { at: next })))));
+      next && h('li', { key: 'next', class: 's-waiting' }, h('span', { class: 'dot' }, h(Shape, { status: 'waiting' })), h('span', { class: 'what' }, job.lifecycle.status === 'failed' ? 'next attempt ' : 'due ', h(Time, { at: next })))));
 }
 
 function Attempts({ job }) {

@@ -43,7 +43,7 @@ export function create(route) {
       flow.stop();
       flow = new Flow(seconds);
     },
-    sql: () => [sql.flow(flow.seconds, Math.max(1, Math.floor(flow.seconds / 60))), sql.queues(), sql.status()],
+    sql: () => [sql.flow(flow.seconds, Math.max(1, Math.floor(flow.seconds / 60))), sql.pickup(flow.seconds), sql.queues(), sql.dead(), sql.status()],
     controls: () => h('label', { class: 'inline' }, h('span', { class: 'unseen' }, 'Span of time'),
       h('select', { value: String(flow.seconds), onChange: (event) => amend(link('overview', undefined, { span: event.target.value === '3600' ? '' : event.target.value })) },
         SPANS.map(([seconds, label]) => h('option', { value: String(seconds), key: seconds }, label)))),
@@ -131,7 +131,7 @@ function NeedsAttention({ queues, groups, workers, schedules, health, flow }) {
     lines.length > 0 && h('ul', { class: 'att' }, lines.slice(0, 8).map(({ key, level, strong, rest, code, at, seconds, href, action }) => h('li', { key },
       h(Mark, { level }),
       h('a', { href }, h('b', {}, strong), rest, code && h('code', {}, code)),
-      h('em', {}, action && may('operate') ? h(Button, { onClick: () => setPaused(action.queue, false).then(() => queues.reload()) }, action.label) : at ? h(Time, { at, form: 'age' }) : seconds ? duration(seconds) : null)))));
+      h('em', {}, action && may('operate') ? h(Button, { onClick: () => setPaused(action.queue, false).then(() => queues.reload()) }, action.label) : at ? h(Time, { at, form: 'rough' }) : seconds ? duration(seconds) : null)))));
 }
 
 const Few = ({ title, list, href, empty }) => h(Card, { title, aside: h('a', { href }, 'all') },

@@ -18,7 +18,7 @@ export function create({ id }) {
   return {
     get title() { return pipeline.value?.name ?? 'Pipeline'; },
     stop: () => pipeline.stop(),
-    sql: () => [sql.pipelineJobs(id)],
+    sql: () => [sql.pipelineJobs(id), sql.pipeline(id)],
     render: () => h(Shown, { resource: pipeline, draw: (value) => [
       h('section', { class: 'card job-head', 'aria-label': 'Pipeline' },
         h('div', { class: 'line' }, h('span', { class: 'status' }, h(Shape, { status: shapeOf(value.status) }), value.status), h(Id, { id, to: null, isWhole: true }), h(Steps, { pipeline: value }),

@@ -42,6 +42,6 @@ function cellsOf(pipeline) {
     h(Id, { id: pipeline.id, to: 'pipelines' }),
     h(Steps, { pipeline }),
     pipeline.failed_step ? h(Tag, { kind: 'bad' }, `failed at ${pipeline.failed_step}`) : h('span', { class: 'soft' }, [current].flat().join(', ')),
-    h(Time, { at: pipeline.created_at, form: 'age' }),
+    h(Time, { at: pipeline.created_at, form: 'rough' }),
   ];
 }

@@ -36,7 +36,7 @@ function cellsOf(queue, queues) {
     h('span', {}, h('a', { href: link('jobs', undefined, { queue: queue.name }) }, h('b', {}, queue.name)),
       queue.paused && h(Tag, { kind: 'warn' }, `paused${queue.paused_by ? ` by ${queue.paused_by}` : ''}`)),
     ...COUNTED.map((status) => (countOf(queue, status) ? h('a', { href: link('jobs', undefined, { queue: queue.name, status }) }, number(countOf(queue, status))) : h('span', { class: 'faint' }, '0'))),
-    countOf(queue, 'pending') && at ? h(Time, { at, form: 'age' }) : '–',
+    countOf(queue, 'pending') && at ? h(Time, { at, form: 'rough' }) : '–',
     h('span', { class: 'soft' }, limits(queue)),
     ...(may('operate') ? [h('span', { class: 'line tight' },
       h(Button, { onClick: () => setPaused(queue.name, !queue.paused).then(() => queues.reload()), title: queue.paused ? sql.call.resume(queue.name) : sql.call.pause(queue.name) }, queue.paused ? 'Resume' : 'Pause'),
@@ -49,8 +49,8 @@ function limits({ max_running: most, key_limit: perKey, rate_limit: rate }) {
 }
 
 const FIELDS = [
-  ['max_running', 'Most running at once', 'no limit'], ['key_limit', 'Most running for one concurrency key', '1'],
-  ['count', 'Claims', 'no limit'], ['per_seconds', 'in so many seconds', ''], ['retention_days', 'Days that ended jobs are kept', '7'],
+  [['max_running', 'Most running at once', 'no limit']], [['key_limit', 'Most running for one concurrency key', '1']],
+  [['count', 'Most claims', 'no limit'], ['per_seconds', 'in so many seconds', '']], [['retention_days', 'Days that ended jobs are kept', '7']],
 ];
 
 function openLimits(queue, queues) {
@@ -72,8 +72,8 @@ function openLimits(queue, queues) {
     }
   };
   openDialog({ title: `Limits of ${queue.name}`, render: () => h('form', { class: 'form', onSubmit: submit },
-    FIELDS.map(([name, label, placeholder]) => h('div', { class: 'field', key: name }, h('label', { for: `limit-${name}` }, label),
-      h('input', { id: `limit-${name}`, inputmode: 'numeric', pattern: '[0-9]*', placeholder, value: form[name], onInput: (event) => { form[name] = event.target.value; redraw(); } }))),
+    FIELDS.map((row) => h('div', { class: 'pair', key: row[0][0] }, row.map(([name, label, placeholder]) => h('div', { class: 'field', key: name }, h('label', { for: `limit-${name}` }, label),
+      h('input', { id: `limit-${name}`, inputmode: 'numeric', pattern: '[0-9]*', placeholder, value: form[name], onInput: (event) => { form[name] = event.target.value; redraw(); } }))))),
     form.error && h('p', { class: 'wrong', role: 'alert' }, form.error),
     h(Sql, { text: sql.call.setQueue(queue.name, inSql(form)) }),
     h('footer', {}, h(Button, { onClick: closeDialog }, 'Leave it'), h('button', { type: 'submit', class: 'pri' }, 'Set limits'))) });
