@@ -165,7 +165,7 @@ async def test_the_table_is_read_by_a_few_at_a_time_and_nobody_waits_for_ever(ap
         begin = await services.events.start_earliest()
         goal = services.hub.position
         backfills = Backfills(events=services.events, hub=Hub(dimensions=()), at_once=1, patience=0.05)
-        async with backfills._turn():
+        async with backfills.turn():
             with pytest.raises(Overloaded):
                 await backfills.step(begin, goal=goal, filter=EVERY_EVENT)
             with pytest.raises(Overloaded):
@@ -175,16 +175,18 @@ async def test_the_table_is_read_by_a_few_at_a_time_and_nobody_waits_for_ever(ap
 
 
 async def test_a_stream_that_waited_for_too_long_says_come_back_later(api: Api) -> None:
-    await api.create()
+    id = await api.create()
     services = api.services
     async with api.stream("/events") as events:
         await events.until("hello")
         services.backfills._patience = 0.05
         async with AsyncExitStack() as stack:
             while not services.backfills._reads.locked():
-                await stack.enter_async_context(services.backfills._turn())
-            told = await api.all_of("/events", **EARLIEST)
-            assert [each.type for each in told] == ["hello", "overloaded"]
+                await stack.enter_async_context(services.backfills.turn())
+            for path in ("/events", f"/jobs/{id}/events"):
+                assert [each.type for each in await api.all_of(path)] == ["overloaded"]
+                answer = await api.get(path, headers={"Accept": "application/json"})
+                assert problem(answer) == (429, "rate-limited")
         assert len(await stored(api, "/events", count=1, **EARLIEST)) == 1
 
 

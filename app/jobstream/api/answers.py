@@ -20,7 +20,6 @@ from jobstream.api.streams.outlet import Outlet
 from jobstream.api.streams.places import Overloaded
 from jobstream.api.streams.response import EventStream, Script
 from jobstream.domain.job import Enqueued, Job, Outcome, Page, Seen
-from jobstream.errors import RateLimited
 
 T = TypeVar("T")
 
@@ -115,15 +114,12 @@ def stream(services: Services, caller: Caller, script: Script) -> Response[bytes
 
 @contextmanager
 def place(services: Services, caller: Caller, seconds: float) -> Iterator[None]:
-    """The place of a request that waits for so long. Raises RateLimited if there is none."""
+    """The place of a request that waits for so long. Raises Overloaded if there is none."""
     if seconds <= 0:
         yield
         return
-    try:
-        with services.places.taken(caller.principal):
-            yield
-    except Overloaded as error:
-        raise RateLimited("too many streams are open", retry_after=5.0) from error
+    with services.places.taken(caller.principal):
+        yield
 
 
 def _next(request: AnyRequest, cursor: str) -> str:

@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from jobstream.api.negotiation import Form, stream_form, wants
 from jobstream.api.streams import blocks
+from jobstream.api.streams.places import Overloaded
 from jobstream.errors import (
     Conflict,
     DatabaseUnavailable,
@@ -188,6 +189,8 @@ def answer_error(request: Request[Any, Any, Any], error: JobStreamError) -> Resp
         return answer_failure(request, error)
     if isinstance(error, TicketOver) and _is_event_stream(request):
         return ended(error.position)
+    if isinstance(error, Overloaded) and _is_event_stream(request):
+        return overloaded()
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
         _log.warning("unavailable: %s", error)
         if _is_event_stream(request):

@@ -144,6 +144,7 @@ class Protocol(HttpToolsProtocol):
             or not cycle.chunked_encoding
             or cycle.response_complete
             or cycle.disconnected
+            or self.transport.is_closing()
             or self.transport.get_write_buffer_size()
         ):
             return False

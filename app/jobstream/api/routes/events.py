@@ -118,7 +118,8 @@ class EventsController(Controller):
         """The job's whole history, then what happens, until it has ended."""
         job = await services.jobs.get(read_id(id), owner=caller.owner)
         check_job(caller.ticket, job)
-        begin = await job_start(services.events, services.backfills.recent, job.id, asked)
+        async with services.backfills.turn():
+            begin = await job_start(services.events, services.backfills.recent, job.id, asked)
         if stream_form(request.headers.get("accept")) is Form.JSON:
             seconds = read_seconds("wait", wait, request.headers.get("prefer"), most=30.0)
             most = page_limit(limit)
@@ -155,7 +156,8 @@ class EventsController(Controller):
     ) -> Response[Any]:
         """What happens to the jobs that the filter admits, from now on unless asked otherwise."""
         filter = within(caller.ticket, structs.replace(filter, owner=caller.owners_among(filter.owner)))
-        begin = await start(services.events, services.backfills.recent, asked)
+        async with services.backfills.turn():
+            begin = await start(services.events, services.backfills.recent, asked)
         if stream_form(request.headers.get("accept")) is Form.JSON:
             seconds = read_seconds("wait", wait, request.headers.get("prefer"), most=30.0)
             most = page_limit(limit)

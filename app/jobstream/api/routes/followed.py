@@ -61,7 +61,10 @@ class FollowedController(Controller):
         pipelines = PipelineStore(services.database)
         pipeline = await pipelines.look(read_id(id), owner=caller.owner)
         filter = _of_pipeline(caller, pipeline.id)
-        begin = await pipeline_start(services.events, services.backfills.recent, pipelines, pipeline, asked)
+        async with services.backfills.turn():
+            begin = await pipeline_start(
+                services.events, services.backfills.recent, pipelines, pipeline, asked
+            )
         if stream_form(request.headers.get("accept")) is Form.JSON:
             seconds = read_seconds("wait", wait, request.headers.get("prefer"), most=30.0)
             most = page_limit(limit)

@@ -62,10 +62,11 @@ class Backfills:
             self.from_ring += 1
             await self._events.keep(found.keep)
             return found
-        async with self._turn():
+        async with self.turn():
             batch = await self._events.step(
                 cursor, upto=goal.cursor.seen, filter=filter, limit=ROWS, max_bytes=self._bytes
             )
+        self.from_table += 1
         if isinstance(batch, Reset):
             return batch
         told = [message(event, batch.tokens).shared for event in batch.events]
@@ -79,7 +80,8 @@ class Backfills:
 
     async def job_page(self, job_id: str, *, after: int) -> JobPage:
         """Some of a job's events from the table. Raises Overloaded."""
-        async with self._turn():
+        async with self.turn():
+            self.from_table += 1
             return await self._events.job_page(job_id, after=after, limit=ROWS, max_bytes=self._bytes)
 
     @property
@@ -87,7 +89,8 @@ class Backfills:
         return max(_LEAST_BYTES, min(BYTES, _ALL_BYTES // max(1, self.open)))
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
+    async def turn(self) -> AsyncIterator[None]:
+        """One of the few that may ask the database just now for the beginning of a stream. Raises Overloaded."""
         self.waiting += 1
         try:
             async with asyncio.timeout(self._patience):
@@ -97,7 +100,6 @@ class Backfills:
         finally:
             self.waiting -= 1
         self.reading += 1
-        self.from_table += 1
         try:
             yield
         finally:

@@ -98,7 +98,7 @@ class ManyStream:
         """Take up the client's own cursor again; without a message it is still where the catching up ended."""
         if latest is None:
             return
-        resolved = await self._events.resolve(latest.token)
+        resolved = self._backfills.recent.cursor(latest.token) or await self._events.resolve(latest.token)
         if isinstance(resolved, Reset):
             await self._go_on_at(outlet, resolved)
         else:

@@ -167,7 +167,8 @@ class PipelineStream:
         """Go on at what came from the hub last."""
         if self._latest is None:
             return
-        resolved = await self._events.resolve(self._latest)
+        known = self._backfills.recent.cursor(self._latest)
+        resolved = known or await self._events.resolve(self._latest)
         self._latest = None
         if isinstance(resolved, Reset):
             await self._reset(outlet, resolved.cursor, resolved.reason)

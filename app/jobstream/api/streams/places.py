@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from jobstream.errors import RateLimited
+
 _MOST: Final = 20_000
 """At 20 KiB each, and half a second of one core for an event that all of them want."""
 
@@ -16,8 +18,12 @@ def at_most() -> int:
     return min(_MOST, files * 4 // 5)
 
 
-class Overloaded(Exception):
+class Overloaded(RateLimited):
     """There is no place for this stream now, or it would wait for too long: it had better come back later."""
+
+    def __init__(self) -> None:
+        """Nothing to tell apart."""
+        super().__init__("too many streams are open, or begin just now", retry_after=5.0)
 
 
 class Places:
