@@ -63,8 +63,9 @@ lint: $(STAMP)  ## Check style, layers and SQL: ruff, import-linter, sqlfluff
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
 
 .PHONY: types
-types: $(STAMP)  ## Check types: mypy --strict over code and tests
+types: $(STAMP)  ## Check types: mypy --strict over code and tests, pyright's strict mode over what users see
 	$(BIN)/mypy
+	$(BIN)/basedpyright -p tests/typing
 
 .PHONY: check
 check: lint types test-js test test-slow browser  ## Run everything that CI runs
