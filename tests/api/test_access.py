@@ -28,6 +28,24 @@ def token(guarded: Api) -> Token:
     return make
 
 
+async def test_cookie_writes_from_the_page_itself_whatever_host_a_proxy_has_put_there(
+    guarded: Api, token: Token
+) -> None:
+    cookie = {"Cookie": f"jobstream_session={await token('alice', 'read', 'write')}"}
+    foreign = {"Origin": "https://evil.example"}
+    for headers, status in (
+        ({}, 202),
+        (foreign, 403),
+        (foreign | {"Sec-Fetch-Site": "same-origin"}, 202),
+        (foreign | {"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Origin": guarded.address, "Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": guarded.address}, 202),
+    ):
+        key = {"Idempotency-Key": f"key-{len(headers)}-{status}"}
+        answer = await guarded.post("/jobs", {"spec": {"kind": "k"}}, headers=cookie | headers | key)
+        assert answer.status_code in ((200, 202) if status == 202 else (status,)), headers
+
+
 async def test_without_a_token_nobody_is_let_in(guarded: Api) -> None:
     for method, path in (("GET", "/jobs"), ("POST", "/jobs"), ("GET", "/events"), ("POST", "/leases")):
         answer = await guarded.request(method, path)

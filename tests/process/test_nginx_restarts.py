@@ -199,6 +199,28 @@ async def test_no_acknowledged_write_is_lost_and_no_job_doubled_while_an_instanc
     assert len(told.jobs) > 10 * seconds
 
 
+async def test_page_behind_the_proxy_signs_in_and_figures_are_not_for_strangers(
+    database_url: str, conn: Connection, stack: ExitStack, tmp_path: Path
+) -> None:
+    require("nginx")
+    ports, port = [free_port()], free_port()
+    stack.enter_context(nginx(tmp_path, deployed(tmp_path, port, ports)))
+    await Instances(stack, database_url, ports).ready()
+    token = str(await call(conn, "create_token", "ada", ["read", "write"]))
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+        here, elsewhere = f"http://127.0.0.1:{port}", "http://127.0.0.1:1"
+        for origin, status in ((elsewhere, 403), (here, 200)):
+            signed_in = await http.post("/api/v1/session", json={"token": token}, headers={"Origin": origin})
+            assert signed_in.status_code == status
+        made = await http.post(
+            "/api/v1/jobs",
+            json={"spec": {"kind": "k"}},
+            headers={"Origin": here, "Idempotency-Key": "one"},
+        )
+        assert made.status_code == 202
+        assert (await http.get("/metrics")).status_code == 404
+
+
 async def check(conn: Connection, told: Told) -> None:
     """What the database has is what was said."""
 

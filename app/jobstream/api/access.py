@@ -177,9 +177,15 @@ def bearer(connection: AnyConnection, *, query: bool) -> str:
 
 
 def signed_in_from_here(connection: AnyConnection) -> None:
-    """Raises Forbidden for a write that a page of another site had a browser send along with the cookie."""
+    """Raises Forbidden for a write that a page of another site had a browser send along with the cookie.
+
+    What the browser says of itself counts first: the Host may be one that a proxy has put there.
+    """
+    site = connection.headers.get("sec-fetch-site")
     origin = connection.headers.get("origin")
-    host = connection.headers.get("host", "")
-    site = connection.headers.get("sec-fetch-site", "same-origin")
-    if site not in ("same-origin", "none") or (origin is not None and origin.partition("://")[2] != host):
+    if site is None:
+        is_ours = origin is None or origin.partition("://")[2] == connection.headers.get("host", "")
+    else:
+        is_ours = site in ("same-origin", "none")
+    if not is_ours:
         raise Forbidden("a write with the cookie must come from the page itself")
