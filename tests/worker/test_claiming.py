@@ -1,6 +1,7 @@
 """When and what a worker claims."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 
@@ -68,6 +69,47 @@ async def test_what_is_more_urgent_runs_first_and_the_queues_order_counts(
     async with start_worker(concurrency=1, queues=[QueueShare("default"), QueueShare("b")]):
         await eventually(lambda: len(order) == 4)
     assert order == ["urgent", "normal", "later", "other queue"]
+
+
+async def test_queues_with_weights_share_the_slots_and_none_starves(
+    app: JobStream, start_worker: StartWorker, conn: Connection
+) -> None:
+    order: list[str] = []
+
+    @app.job("note")
+    async def note(ctx: JobContext) -> None:
+        order.append(ctx.claimed.queue)
+        await asyncio.sleep(0.001)
+
+    for queue in ("urgent", "bulk"):
+        await conn.execute(
+            """
+            select from jobstream.enqueue_many((
+                select jsonb_agg(jsonb_build_object('kind', 'note', 'queue', $1::text)) from generate_series(1, 200)
+            ))
+            """,
+            queue,
+        )
+    queues = [QueueShare("urgent", weight=3), QueueShare("bulk", weight=1)]
+    async with start_worker(concurrency=4, queues=queues):
+        await eventually(lambda: len(order) == 400, 30)
+    early = Counter(order[:200])
+    assert 130 <= early["urgent"] <= 175, early
+
+
+async def test_a_queue_with_all_the_weight_and_no_jobs_holds_nobody_up(
+    app: JobStream, start_worker: StartWorker, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @app.job("note")
+    async def note(ctx: JobContext) -> None: ...
+
+    for pause in ("HOT_POLL", "SLOW_POLL"):
+        monkeypatch.setattr(f"jobstream.worker.fetcher.{pause}", 3600.0)
+    ids = [await enqueue(conn, "note", queue="bulk") for _ in range(60)]
+    queues = [QueueShare("empty", 2, weight=1000), QueueShare("bulk", weight=1)]
+    async with start_worker(concurrency=2, queues=queues):
+        for id in ids:
+            await status_is(conn, id, "done")
 
 
 async def test_an_urgent_job_overtakes_a_backlog(

@@ -1,11 +1,12 @@
 """A worker with all that it needs, and how to run one: what `worker` and `dev` have in common."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from jobstream.application import JobStream
 from jobstream.cli.exits import UsageFault
@@ -23,21 +24,29 @@ APPLICATION_NAME = "jobstream worker"
 
 
 class WorkerOptions(Struct, frozen=True, kw_only=True):
-    """How a worker works. `queues` empty: all that the application's jobs name. Durations in seconds."""
+    """How a worker works. `queues` empty: all that the application's jobs name. Durations in seconds.
+
+    `weights` empty: the first queue comes first.
+    """
 
     queues: tuple[QueueShare, ...] = ()
+    weights: Mapping[str, int] = {}
     concurrency: int = 10
     lease: float = 30.0
     grace: float = 20.0
+    max_jobs_per_child: int | None = None
 
 
 def queues_of(app: JobStream, options: WorkerOptions) -> tuple[QueueShare, ...]:
     """The queues to serve: those asked for, else those that the application's jobs name."""
     if not app.handlers:
         raise UsageFault("this application declares no job: nothing for a worker to do")
-    if options.queues:
-        return options.queues
-    return tuple(QueueShare(name) for name in dict.fromkeys(handler.queue for handler in app))
+    named = options.queues or tuple(QueueShare(name) for name in dict.fromkeys(job.queue for job in app))
+    if unknown := options.weights.keys() - {queue.name for queue in named}:
+        raise UsageFault(
+            f"a weight for a queue that this worker does not serve: {', '.join(sorted(unknown))}"
+        )
+    return tuple(replace(queue, weight=options.weights.get(queue.name)) for queue in named)
 
 
 def shares(pool_size: int) -> tuple[int, int]:
@@ -78,6 +87,7 @@ async def worker_for(
             concurrency=options.concurrency,
             lease_seconds=options.lease,
             grace_seconds=options.grace,
+            max_jobs_per_child=options.max_jobs_per_child,
             middleware=tracing_middleware(),
         )
         async with _beside(listener, database):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jobstream.worker.sizing import QueueShare
 
 SHORTEST_LEASE = 1
+HIGHEST_WEIGHT = 1000
 
 
 class Queues(ParamType["tuple[QueueShare, ...]"]):
@@ -40,11 +41,32 @@ class Queues(ParamType["tuple[QueueShare, ...]"]):
         return tuple(shares)
 
 
+class Weights(ParamType["tuple[tuple[str, int], ...]"]):
+    """Queues with a weight each, with commas between them."""
+
+    name = "NAME=N,…"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> "tuple[tuple[str, int], ...]":
+        """The weights in the order given."""
+        if isinstance(value, tuple):
+            return value
+        weights = []
+        for part in str(value).split(","):
+            name, _, weight = (text.strip() for text in part.partition("="))
+            if not (name and weight.isdecimal() and 0 < int(weight) <= HIGHEST_WEIGHT):
+                self.fail(f"{part!r} is no NAME=N with N from 1 to {HIGHEST_WEIGHT}", param, ctx)
+            weights.append((name, int(weight)))
+        return tuple(weights)
+
+
 @click.command(
     "worker",
     epilog=examples(
         "jobstream worker tasks:app",
         "jobstream worker tasks:app --queues urgent,images=4 --concurrency 20",
+        "jobstream worker tasks:app --queues urgent,bulk --weights urgent=3,bulk=1",
         "jobstream worker shop.jobs:app --reload",
     ),
 )
@@ -55,6 +77,13 @@ class Queues(ParamType["tuple[QueueShare, ...]"]):
     default=(),
     help="The queues to serve, the first one first; `images=4` holds at most four of its jobs at a time. "
     "[default: all that the application's jobs name]",
+)
+@click.option(
+    "--weights",
+    type=Weights(),
+    default=(),
+    help="Shares of the slots while there are more jobs than slots: with `urgent=3,bulk=1` three of four jobs are urgent "
+    "ones, and bulk ones never starve. Queues not named here count 1. [default: the first queue first]",
 )
 @click.option(
     "--concurrency", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Jobs at a time."
@@ -73,14 +102,21 @@ class Queues(ParamType["tuple[QueueShare, ...]"]):
     show_default=True,
     help="Seconds that running jobs get when it is stopped.",
 )
+@click.option(
+    "--max-jobs-per-child",
+    type=click.IntRange(min=1),
+    help='Jobs after which a process of `executor="process"` handlers is replaced: for memory that grows.',
+)
 @click.option("--reload", is_flag=True, help="Start anew when a Python file here changes: for development.")
 @log_level_option
 def command(
     application: str,
     queues: "tuple[QueueShare, ...]",
+    weights: "tuple[tuple[str, int], ...]",
     concurrency: int,
     lease: float,
     grace: float,
+    max_jobs_per_child: int | None,
     reload: bool,
     log_level: str,
 ) -> int:
@@ -104,7 +140,14 @@ def command(
     url = required_database_url(settings)
     app = load_application(application)
     start_logging(log_level)
-    options = WorkerOptions(queues=queues, concurrency=concurrency, lease=lease, grace=grace)
+    options = WorkerOptions(
+        queues=queues,
+        weights=dict(weights),
+        concurrency=concurrency,
+        lease=lease,
+        grace=grace,
+        max_jobs_per_child=max_jobs_per_child,
+    )
     return run_process(lambda: _work(app, url, settings, options))
 
 

@@ -17,7 +17,17 @@ from jobstream.store.leases import ClaimPosition, LeaseStore
 from jobstream.store.reports import ReportStore, Returned
 from jobstream.worker.executor import MAX_WAIT, Executor
 from jobstream.worker.held import HeldJobs
-from jobstream.worker.sizing import Load, Positions, QueueShare, Rate, plan_claims, room_for
+from jobstream.worker.sizing import (
+    Claim,
+    Load,
+    Positions,
+    QueueShare,
+    Rate,
+    Turns,
+    plan_claims,
+    plan_turns,
+    room_for,
+)
 
 logger = logging.getLogger("jobstream.worker")
 
@@ -68,6 +78,9 @@ class Fetcher:
         self._concurrency = concurrency
         self._lease_seconds = lease_seconds
         self._positions = Positions()
+        self._turns = Turns(queues)
+        self._is_pressed = False
+        self._dry_until: dict[str, float] = {}
         self._rate = Rate()
         self._room = Wake()
         self._ready = Wake()
@@ -143,10 +156,11 @@ class Fetcher:
         await self.return_strays()
         self._executor.return_waiting(MAX_WAIT)
         room = room_for(self._concurrency, self._load())
-        claims = plan_claims(self._queues, self._held.by_queue, room)
+        started = self._loop.time()
+        by_turns = self._turns.are_taken and self._is_pressed
+        claims = (by_turns and self._plan_turns(room, started)) or self._plan(room)
         if not claims:
             return Found.NO_ROOM
-        started = self._loop.time()
         after = self._positions.after(started)
         found, claimed = Found.ALL, list[ClaimedJob]()
         for claim in claims:
@@ -156,13 +170,24 @@ class Fetcher:
             claimed += jobs
             if len(jobs) == limit:
                 found = Found.MORE
+            elif by_turns:
+                self._dry_until[claim.queues[0]] = started + SLOW_POLL
             if len(claimed) >= room:
                 break
         now = self._loop.time()
         self._positions.claimed(claimed, full=after is None, took=now - started, now=now)
         if claimed:
             self._stay_hot(HOT_AFTER_WORK)
-        return found
+        # Turns matter only where there are more jobs than room; a round of turns that came short left somebody unasked.
+        self._is_pressed = len(claimed) >= min(room, sum(claim.limit for claim in claims))
+        return Found.MORE if by_turns and not self._is_pressed else found
+
+    def _plan(self, room: int) -> list[Claim]:
+        return plan_claims(self._queues, self._held.by_queue, room)
+
+    def _plan_turns(self, room: int, now: float) -> list[Claim]:
+        dry = [name for name, until in self._dry_until.items() if now < until]
+        return plan_turns(self._queues, self._held.by_queue, room, self._turns, dry)
 
     async def _claim(
         self, queues: Sequence[str], limit: int, after: ClaimPosition | None

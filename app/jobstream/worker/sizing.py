@@ -1,6 +1,7 @@
 """How many jobs to claim, from which queues, and where the scan begins: pure arithmetic for the fetcher."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -18,10 +19,15 @@ MAX_UNREPORTED = 4_000
 
 
 class QueueShare(Struct, frozen=True):
-    """A queue that a worker serves, and how many of its jobs it may hold at a time (None: no bound of its own)."""
+    """A queue that a worker serves, and how many of its jobs it may hold at a time (None: no bound of its own).
+
+    `weight`: its share of the slots while queues with a weight have more jobs than there are slots for. Without
+    weights the first queue comes first.
+    """
 
     name: str
     limit: int | None = None
+    weight: int | None = None
 
 
 class Claim(Struct, frozen=True):
@@ -73,6 +79,48 @@ def plan_claims(queues: Sequence[QueueShare], held: Mapping[str, int], room: int
     if together:
         claims.append(Claim(tuple(together), room))
     return claims if room > 0 else []
+
+
+class Turns:
+    """Whose turn it is among queues with weights: 3 and 1 gives A A B A, over rounds of any size."""
+
+    def __init__(self, queues: Sequence[QueueShare]) -> None:
+        """Everybody's turn is as near. Queues without a weight, where others have one, count as 1."""
+        self._weights = {queue.name: queue.weight or 1 for queue in queues}
+        self._credit = dict.fromkeys(self._weights, 0)
+        self.are_taken = any(queue.weight is not None for queue in queues)
+
+    def take(self, room: int, among: Collection[str]) -> Counter[str]:
+        """So many turns, in proportion; what is not among these queues has none."""
+        turns: Counter[str] = Counter()
+        weights = {name: weight for name, weight in self._weights.items() if name in among}
+        total = sum(weights.values())
+        for _ in range(room if weights else 0):
+            for name, weight in weights.items():
+                self._credit[name] += weight
+            chosen = max(weights, key=self._credit.__getitem__)
+            self._credit[chosen] -= total
+            turns[chosen] += 1
+        return turns
+
+
+def plan_turns(
+    queues: Sequence[QueueShare], held: Mapping[str, int], room: int, turns: Turns, dry: Collection[str]
+) -> list[Claim]:
+    """The claims that fill `room` by weight: each queue's turns, which the others use where it has too few jobs.
+
+    A queue with a bound uses its own turns alone; `dry` are those of them that were just seen to have no more.
+    """
+    free = {q.name: q.limit - held.get(q.name, 0) for q in queues if q.limit is not None}
+    unbounded = [queue.name for queue in queues if queue.limit is None]
+    among = {*unbounded, *(name for name, left in free.items() if left > 0 and name not in dry)}
+    claims = []
+    for name, count in turns.take(room, among).items():
+        if name in free:
+            claims.append(Claim((name,), min(count, free[name])))
+        else:
+            claims.append(Claim((name, *(other for other in unbounded if other != name)), count))
+    return claims
 
 
 class Positions:

@@ -13,7 +13,9 @@ from jobstream.worker.sizing import (
     Positions,
     QueueShare,
     Rate,
+    Turns,
     plan_claims,
+    plan_turns,
     room_for,
 )
 
@@ -118,3 +120,37 @@ def test_the_rate_follows_what_ends() -> None:
         value = rate.at(step * 0.05)
     assert value == pytest.approx(200, rel=0.05)
     assert rate.at(2.0) == pytest.approx(0, abs=1)
+
+
+WEIGHED = [QueueShare("a", weight=3), QueueShare("b", weight=1)]
+
+
+def test_turns_keep_to_the_weights_over_rounds_of_any_size() -> None:
+    turns = Turns(WEIGHED)
+    singly = "".join(next(iter(turns.take(1, {"a", "b"}))) for _ in range(8))
+    assert singly == "aabaaaba"
+    assert turns.take(400, {"a", "b"}) == {"a": 300, "b": 100}
+
+
+def test_turns_are_taken_only_where_a_queue_has_a_weight() -> None:
+    assert Turns(WEIGHED).are_taken
+    assert not Turns([QueueShare("a"), QueueShare("b", 3)]).are_taken
+
+
+def test_a_queue_that_is_left_out_leaves_its_turns_to_the_others() -> None:
+    turns = Turns([*WEIGHED, QueueShare("c", weight=1)])
+    assert turns.take(40, {"a", "c"}) == {"a": 30, "c": 10}
+    assert turns.take(5, set()) == {}
+
+
+def test_a_queue_with_too_few_jobs_leaves_its_turns_to_those_without_a_bound() -> None:
+    claims = plan_turns(WEIGHED, {}, 8, Turns(WEIGHED), ())
+    assert sorted(claims, key=lambda claim: claim.queues) == [Claim(("a", "b"), 6), Claim(("b", "a"), 2)]
+
+
+def test_a_bounded_queue_takes_no_more_than_its_bound_and_none_where_it_is_dry() -> None:
+    queues = [QueueShare("a", weight=1), QueueShare("b", 2, weight=9)]
+    [first, second] = plan_turns(queues, {"b": 1}, 10, Turns(queues), ())
+    assert {first, second} == {Claim(("b",), 1), Claim(("a",), 1)}
+    assert plan_turns(queues, {"b": 2}, 10, Turns(queues), ()) == [Claim(("a",), 10)]
+    assert plan_turns(queues, {}, 10, Turns(queues), ["b"]) == [Claim(("a",), 10)]
