@@ -107,3 +107,29 @@ async def test_declared_schedules_are_written_and_an_operators_pause_stays(
     await start_and_stop()
     [second] = await conn.fetch("select * from jobstream.schedules")
     assert second["paused"] and second["updated_at"] == first["updated_at"]
+
+
+async def test_instances_that_declare_the_same_at_once_make_one_schedule_and_one_job_a_time(
+    database: Database, conn: Connection, clock: Clock
+) -> None:
+    app = JobStream()
+
+    @app.schedule("*/5 * * * *", name="five")
+    @app.schedule("0 * * * *", name="hour")
+    @app.job("tick")
+    async def tick(ctx: JobContext) -> None: ...
+
+    async def instance() -> None:
+        store = ScheduleStore(database)
+        for schedule in app.schedules.values():
+            await store.declare(schedule)
+        await Schedules(store=store).run_once()
+
+    await asyncio.gather(*(instance() for _ in range(6)))
+    assert await conn.fetchval("select array_agg(name order by name) from jobstream.schedules") == [
+        "five",
+        "hour",
+    ]
+    await clock.advance(3600)
+    await asyncio.gather(*(instance() for _ in range(6)))
+    assert await conn.fetchval(MADE) == 2

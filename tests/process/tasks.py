@@ -68,3 +68,10 @@ async def deaf(ctx: JobContext) -> None:
             await asyncio.sleep(3600)
         except asyncio.CancelledError:
             continue
+
+
+@app.job("leak")
+async def leak(ctx: JobContext) -> None:
+    """Leaves a task behind that will not be stopped."""
+    task = asyncio.create_task(deaf.function(ctx))
+    task.add_done_callback(print)  # somebody holds it

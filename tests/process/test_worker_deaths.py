@@ -102,16 +102,31 @@ async def test_the_job_of_a_stopped_worker_that_led_is_anothers_within_lease_and
     assert (job["result"], job["attempt"]) == ("attempt 2", 2)
 
 
-async def test_the_second_signal_cuts_the_grace_short(worker: StartProcess, conn: Connection) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+async def test_the_second_signal_cuts_the_grace_short(
+    number: signal.Signals, code: int, worker: StartProcess, conn: Connection
+) -> None:
     with worker("--grace", "60") as process:
         id = await enqueue(conn, "first-hangs")
         await status_is(conn, id, "running")
-        process.signal(signal.SIGTERM)
+        process.signal(number)
         await process.printed("1 jobs that run get 60 s")
-        process.signal(signal.SIGTERM)
-        assert await process.wait(10) == 0
+        later = await enqueue(conn, "nap")
+        process.signal(number)
+        assert await process.wait(10) == code
     job = await row(conn, id)
     assert (job["status"], job["failures"], job["attempt"]) == ("pending", 0, 1)
+    assert (await row(conn, later))["attempt"] == 0
+
+
+async def test_a_task_that_a_handler_left_behind_does_not_keep_the_process(
+    worker: StartProcess, conn: Connection
+) -> None:
+    with worker() as process:
+        await status_is(conn, await enqueue(conn, "leak"), "done")
+        process.signal(signal.SIGTERM)
+        assert await process.wait(20) == 0
+        assert "a task does not stop" in process.output()
 
 
 async def test_a_handler_that_will_not_stop_does_not_keep_its_process(

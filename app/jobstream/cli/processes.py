@@ -18,6 +18,9 @@ from msgspec import Struct
 
 from jobstream.cli.exits import DONE, INTERRUPTED
 
+LAST_SECONDS = 3.0
+"""What tasks that handlers left behind have to end."""
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 log_level_option = click.option(
@@ -59,10 +62,21 @@ def run_process(main: Callable[[], Coroutine[Any, Any, Ending]]) -> int:
 def _run(main: Callable[[], Coroutine[Any, Any, Ending]], runner: asyncio.Runner) -> int:
     with runner:
         ending = runner.run(main())
-        if ending.stuck:
-            # Closing the loop would wait for that handler for ever; its job has been given back already.
+        if ending.stuck or runner.run(_tasks_that_stay()):
+            # Closing the loop would wait for them for ever; a handler's job has been given back already.
             leave_at_once(ending.code)
         return ending.code
+
+
+async def _tasks_that_stay() -> bool:
+    """Whether something that handlers have started ignores that it is cancelled."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    pending = (await asyncio.wait(left, timeout=LAST_SECONDS))[1] if left else ()
+    for task in pending:
+        logging.getLogger("jobstream.worker").error("a task does not stop: %r", task)
+    return bool(pending)
 
 
 def leave_at_once(code: int) -> None:
