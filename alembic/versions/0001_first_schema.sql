@@ -1913,6 +1913,18 @@ $$;
 comment on function jobstream.resolve_awaits(text[]) is
 'Cancels or advances waiting jobs whose upstreams have ended.';
 
+-- Times to look again are a second ahead at most: what is further ahead was noted before the clock was set back.
+create function jobstream.is_to_look_at(p_look_at timestamptz, p_now timestamptz)
+returns boolean
+language sql
+immutable
+as $$
+    select p_look_at <= p_now or p_look_at > p_now + interval '2 s'
+$$;
+
+comment on function jobstream.is_to_look_at(timestamptz, timestamptz) is
+'Whether the time has come to look again at what was locked.';
+
 -- Looks at jobs that nobody has looked at yet, at most p_limit; answers how many it took. Waits for nobody: what others
 -- hold is looked at again a second later. Called by claim() and maintain(), after the commit of whoever made the jobs.
 -- Locks: held jobs, then their upstreams (shared, so that an upstream's end is either seen here or sees them).
@@ -1941,6 +1953,14 @@ begin
         select j.id
         from jobstream.jobs as j
         where j.hold = 'settling' and j.look_at <= v_now
+        order by j.look_at
+        limit p_limit - cardinality(v_ids)
+        for update skip locked
+    );
+    v_ids := v_ids || array(
+        select j.id
+        from jobstream.jobs as j
+        where j.hold = 'settling' and j.look_at > v_now + interval '2 s'
         order by j.look_at
         limit p_limit - cardinality(v_ids)
         for update skip locked
@@ -1974,7 +1994,7 @@ begin
         select i.id
         from unnest(v_ids) as i (id)
         inner join jobstream.jobs as j on i.id = j.id
-        where j.hold = 'settling' and (j.look_at is null or j.look_at <= v_now)
+        where j.hold = 'settling' and (j.look_at is null or jobstream.is_to_look_at(j.look_at, v_now))
     ));
     return v_left + cardinality(v_ids) + coalesce(cardinality(v_blocked), 0);
 end
@@ -1998,7 +2018,7 @@ begin
     for v_left in
         select l.*
         from jobstream.leftovers as l
-        where l.look_at is null or l.look_at <= v_now
+        where l.look_at is null or jobstream.is_to_look_at(l.look_at, v_now)
         order by l.id
         limit p_limit
         for update skip locked
@@ -2036,7 +2056,13 @@ stable
 as $$
     select exists (select from jobstream.jobs as j where j.hold = 'settling' and j.look_at is null)
         or exists (select from jobstream.jobs as j where j.hold = 'settling' and j.look_at <= p_now)
-        or exists (select from jobstream.leftovers as l where l.look_at is null or l.look_at <= p_now)
+        or exists (
+            select from jobstream.jobs as j where j.hold = 'settling' and j.look_at > p_now + interval '2 s'
+        )
+        or exists (
+            select from jobstream.leftovers as l
+            where l.look_at is null or jobstream.is_to_look_at(l.look_at, p_now)
+        )
 $$;
 
 comment on function jobstream.is_unsettled(timestamptz) is 'Whether settle_jobs() has something to do at once.';
@@ -2717,6 +2743,10 @@ begin
     end if;
     if v_queue.rate_count is not null then
         v_now := jobstream.clock();
+        if v_queue.rate_filled_at > v_now then -- the clock was set back: an empty bucket would stay so until it catches up
+            update jobstream.queues as q set rate_filled_at = v_now where q.name = p_queue;
+            v_queue.rate_filled_at := v_now;
+        end if;
         p_limit := least(p_limit, floor(jobstream.rate_tokens(v_queue, v_now) + 1e-9));
     end if;
     return greatest(p_limit, 0);

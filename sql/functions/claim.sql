@@ -36,6 +36,10 @@ begin
     end if;
     if v_queue.rate_count is not null then
         v_now := jobstream.clock();
+        if v_queue.rate_filled_at > v_now then -- the clock was set back: an empty bucket would stay so until it catches up
+            update jobstream.queues as q set rate_filled_at = v_now where q.name = p_queue;
+            v_queue.rate_filled_at := v_now;
+        end if;
         p_limit := least(p_limit, floor(jobstream.rate_tokens(v_queue, v_now) + 1e-9));
     end if;
     return greatest(p_limit, 0);
