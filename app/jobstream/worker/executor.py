@@ -23,6 +23,7 @@ from jobstream.worker.middleware import Middleware, Proceed, wrapped
 from jobstream.worker.outcome import (
     Decided,
     Ending,
+    Fail,
     Interruption,
     Outcome,
     Raised,
@@ -33,6 +34,7 @@ from jobstream.worker.outcome import (
     refuse_args,
 )
 from jobstream.worker.processes import STARTUP_SECONDS, HandlerProcesses
+from jobstream.worker.report import ErrorReport
 from jobstream.worker.threads import HandlerThreads
 from jobstream.worker.upstream import UpstreamResults
 
@@ -45,7 +47,7 @@ MAX_WAIT = 1.0
 """Seconds that a claimed job may wait for a free slot before it is given back for others."""
 
 UNWIND_SECONDS = 3.0
-"""What an interrupted handler has for its `finally` blocks when the worker stops."""
+"""What an interrupted handler has for its `finally` blocks when its time is over or the worker stops."""
 
 ReadUpstream = Callable[[Sequence[str]], Awaitable[UpstreamResults]]
 
@@ -82,6 +84,8 @@ class Executor:
         self._processes = HandlerProcesses(journal=journal, max_jobs=max_jobs_per_child)
         self._waiting: deque[HeldJob] = deque()
         self._running: dict[asyncio.Task[None], HeldJob] = {}
+        self._given_up: set[HeldJob] = set()
+        """Those that run though their attempts have been ended."""
         self._unknown: set[str] = set()
         self._idle = Wake()
         self._hurry = False
@@ -129,7 +133,8 @@ class Executor:
             held.interrupt(Interruption.SHUTDOWN)
         await self._until_ended(UNWIND_SECONDS, patient=False)
         for held in self.jobs():
-            logger.error("the handler does not stop; its job is released", extra=about(held.job))
+            if held not in self._given_up:
+                logger.error("the handler does not stop; its job is released", extra=about(held.job))
             self._report(held, Release())
         self._threads.close()
         await self._processes.close()
@@ -141,7 +146,11 @@ class Executor:
 
     async def _until_ended(self, seconds: float, *, patient: bool) -> None:
         until = self._loop.time() + seconds
-        while self._running and (left := until - self._loop.time()) > 0 and not (patient and self._hurry):
+        while (
+            len(self._running) > len(self._given_up)
+            and (left := until - self._loop.time()) > 0
+            and not (patient and self._hurry)
+        ):
             await self._idle.wait(left)
 
     def _fill(self) -> None:
@@ -159,7 +168,7 @@ class Executor:
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._running[task]
+        self._given_up.discard(self._running.pop(task))
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error
         self._idle.ring()
@@ -183,7 +192,10 @@ class Executor:
         except BaseException as error:  # noqa: BLE001  (a validator of the user's may raise anything)
             outcome = decide(Raised(error), held.interruption, handler.encode_result)
         else:
-            ending = await self._attempt(held, handler, args)
+            try:
+                ending = await self._attempt(held, handler, args)
+            except BaseException as error:  # noqa: BLE001  (GeneratorExit of a future passes by whoever waits further inside)
+                ending = Raised(error)
             outcome = decide(ending, held.interruption, handler.encode_result)
         held.can_be_cancelled = False
         held.task = None
@@ -235,6 +247,9 @@ class Executor:
                     return future.result()
                 if held.ended or held.interruption not in _WORTH_WAITING:
                     self._threads.abandon(future)
+                    logger.warning(
+                        "its thread goes on, and keeps its slot until it ends", extra=about(held.job)
+                    )
                     raise
 
     def _set_alarm(self, held: HeldJob, handler: Handler[Any, Any], after: float = 0.0) -> None:
@@ -243,7 +258,23 @@ class Executor:
             held.alarm.cancel()
         seconds = held.job.timeout_seconds or handler.timeout
         if seconds is not None:
-            held.alarm = self._loop.call_later(after + seconds, held.interrupt, Interruption.TIMED_OUT)
+            held.alarm = self._loop.call_later(after + seconds, self._time_out, held)
+
+    def _time_out(self, held: HeldJob) -> None:
+        held.interrupt(Interruption.TIMED_OUT)
+        held.alarm = self._loop.call_later(UNWIND_SECONDS, self._give_up, held)
+
+    def _give_up(self, held: HeldJob) -> None:
+        """Its time is over and it goes on: the job's attempt ends all the same. The slot stays taken until it does."""
+        if held.ended:
+            return
+        logger.error(
+            "the handler does not stop though its time is over; it keeps its slot", extra=about(held.job)
+        )
+        error = ErrorReport(
+            type="TimeoutError", message="the attempt timed out, and its handler does not stop"
+        )
+        self._report(held, Fail(error=error))
 
     def _without_handler(self, held: HeldJob) -> Outcome:
         kind = held.job.kind

@@ -10,7 +10,7 @@ from jobstream.domain.job import ClaimedJob
 from jobstream.worker.outcome import Interruption
 
 if TYPE_CHECKING:
-    from jobstream.worker.journal import JobNotes
+    from jobstream.worker.journal import JobNotes, Latest
 
 Key = tuple[str, int]
 """A job's id and the attempt that fences it."""
@@ -60,6 +60,7 @@ class HeldJob:
         "ended",
         "interruption",
         "job",
+        "latest",
         "notes",
         "started_at",
         "task",
@@ -76,6 +77,8 @@ class HeldJob:
         """Its handler is over, or was given up: nothing more is written for it."""
         self.notes: JobNotes | None = None
         """What it has said so far; None for the many that say nothing."""
+        self.latest: Latest | None = None
+        """Progress told in a thread that the event loop has not seen yet."""
         self.task: asyncio.Task[None] | None = None
         """Runs its handler."""
         self.alarm: asyncio.TimerHandle | None = None

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 
 from msgspec import Struct
 
-from jobstream.errors import DatabaseUnavailable, LeaseLost
+from jobstream.errors import DatabaseUnavailable, InvalidArgument, LeaseLost
 from jobstream.pacing import Patience, Wake
 from jobstream.store.reports import Note, ReportStore
 from jobstream.worker.held import HeldJob
@@ -27,6 +27,9 @@ MAX_NOTES = 500
 
 MAX_BACKLOG = 5_000
 """Notes not yet stored; beyond it a thread waits with its next one, so that it cannot fill the memory."""
+
+MAX_UNSENT = 20_000
+"""Notes of one job not yet stored; beyond it a handler in the event loop, which nothing can make wait, is refused."""
 
 
 class Stored:
@@ -71,6 +74,17 @@ class JobNotes:
         self.throttle: Throttle[Note] = Throttle()
         self.timer: asyncio.TimerHandle | None = None
         self.then: Callable[[], None] | None = None
+
+
+class Latest:
+    """The latest progress of a thread, until the event loop looks at it."""
+
+    __slots__ = ("note", "taken")
+
+    def __init__(self, note: Note) -> None:
+        """Not looked at."""
+        self.note = note
+        self.taken = False
 
 
 class _Entry(Struct):
@@ -150,16 +164,37 @@ class Journal:
         if held.ended:
             raise LeaseLost(f"attempt {note.attempt} of job {note.id} is over")
         stored = Stored()
-        if threading.get_ident() == self._thread:
-            add(held, note, stored)
-        else:
+        if threading.get_ident() != self._thread:
             self._take_from_thread(held, note, stored, add)
+        elif held.notes is not None and held.notes.unsent >= MAX_UNSENT:
+            raise InvalidArgument(
+                f"{MAX_UNSENT} notes are not stored yet: await what ctx.log and ctx.emit return"
+            )
+        else:
+            add(held, note, stored)
         return stored
 
     def _take_from_thread(self, held: HeldJob, note: Note, stored: Stored, add: "_Add") -> None:
         while self.is_full and not held.cancelled.wait(0.05):
             pass
-        self._loop.call_soon_threadsafe(add, held, note, stored)
+        if note.verb != "progress":
+            held.latest = None  # what is told after this line must not go before it
+            self._loop.call_soon_threadsafe(add, held, note, stored)
+            return
+        # A thread may tell more than the event loop has time to look at: one look takes the latest.
+        stored.settle()
+        latest = held.latest
+        if latest is not None:
+            latest.note = note
+            if not latest.taken:
+                return
+        held.latest = Latest(note)
+        self._loop.call_soon_threadsafe(self._take_latest, held, held.latest)
+
+    def _take_latest(self, held: HeldJob, latest: "Latest") -> None:
+        latest.taken = True  # before the note is read: a thread that comes too late with its own sees it
+        if not held.ended:
+            self._offer(held, latest.note, Stored())
 
     def _offer(self, held: HeldJob, note: Note, stored: Stored) -> None:
         notes = held.notes = held.notes or JobNotes()

@@ -73,7 +73,8 @@ class HandlerThreads:
             self._freed()
         elif error is None:
             future.set_result(value)
-        elif isinstance(error, StopIteration):
-            future.set_exception(RuntimeError("the handler raised StopIteration"))
+        elif isinstance(error, (StopIteration, GeneratorExit)):
+            # Thrown into coroutines these two would end them, not reach whoever waits.
+            future.set_exception(RuntimeError(f"the handler raised {type(error).__name__}"))
         else:
             future.set_exception(error)
