@@ -73,7 +73,8 @@ def die_with(parent: int) -> None:
 
 def end_all() -> Never:
     """End this process and what its handlers have started."""
-    os.killpg(os.getpgrp(), signal.SIGKILL)
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(1)
 
 
