@@ -8,6 +8,7 @@ from typing import Any
 from litestar import Litestar, Response, route
 from litestar.config.app import AppConfig
 from litestar.di import Provide
+from litestar.exceptions import ImproperlyConfiguredException
 from litestar.plugins import InitPlugin
 from litestar.types import ASGIApp, Guard, Receive, Scope, Send
 
@@ -38,7 +39,10 @@ class JobStreamPlugin(InitPlugin):
         client_name: str = "job_client",
         settings: Settings | None = None,
     ) -> None:
-        """As `jobstream.asgi`: the URL, else JOBSTREAM_DATABASE_URL. Raises SettingsError, ValueError."""
+        """As `jobstream.asgi`: the URL, else JOBSTREAM_DATABASE_URL. Raises SettingsError, ValueError.
+
+        A `client_name` that is taken is Litestar's ImproperlyConfiguredException.
+        """
         self.path = checked_prefix(path)
         self._guards = list(guards)
         self._client_name = client_name
@@ -61,9 +65,9 @@ class JobStreamPlugin(InitPlugin):
         self._root = checked_prefix(f"{app_config.path or ''}/{self.path}".replace("//", "/"))
         app_config.lifespan.append(self._lifespan)
         app_config.route_handlers.append(self._handler())
-        app_config.dependencies.setdefault(
-            self._client_name, Provide(self._provide_client, sync_to_thread=False, use_cache=False)
-        )
+        if self._client_name in app_config.dependencies:
+            raise ImproperlyConfiguredException(f"{self._client_name!r} is taken: give another `client_name`")
+        app_config.dependencies[self._client_name] = Provide(self._provide_client, sync_to_thread=False)
         return app_config
 
     @asynccontextmanager
@@ -99,7 +103,7 @@ class JobStreamPlugin(InitPlugin):
         if not local:
             # Litestar has taken away the slash that relative links depend on, if there was one.
             local = "" if scope.get("raw_path", b"/")[-1:] != b"/" else "/"
-        await self._embedded.serve(Mount(outside + self._root, local), scope, receive, send)
+        await self._embedded.serve(Mount.at(outside + self._root, local), scope, receive, send)
 
 
 class _PassedOn(Response[Any]):

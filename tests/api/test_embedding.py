@@ -16,7 +16,7 @@ from litestar.config.cors import CORSConfig
 from litestar.config.csrf import CSRFConfig
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
-from litestar.exceptions import HTTPException, PermissionDeniedException
+from litestar.exceptions import HTTPException, ImproperlyConfiguredException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
 from litestar.response import Response
@@ -106,7 +106,8 @@ async def test_page_client_api_and_documents_work_below_the_prefix(database_url:
         assert (await http.get("/queue/assets/js/main.js")).status_code == 200
         assert "export" in (await http.get("/queue/client.js")).text
         assert (await http.get("/queue/readyz")).json()["status"] == "ok"
-        assert (await http.get("/queue/schema", headers={"accept": "application/json"})).json()["paths"]
+        document = (await http.get("/queue/schema", headers={"accept": "application/json"})).json()
+        assert document["servers"] == [{"url": "/queue"}]
         session = (await http.get("/queue/api/v1/session")).json()
         assert (session["principal"], session["auth"]) == ("ada", "host")
         made = await create(http)
@@ -135,8 +136,9 @@ async def test_callers_are_whom_the_host_says_they_are(
         path = f"/queue/api/v1/jobs/{job}"
         assert problem(await http.get(path)) == (401, "unauthorized")
         assert problem(await http.get(path, headers={"X-User": "grace"})) == (404, "not-found")
-        operate = problem(await http.get("/queue/api/v1/health", headers={"X-User": "ada"}))
-        assert operate == (403, "forbidden")
+        for closed in ("/queue/api/v1/health", "/queue/metrics"):
+            assert problem(await http.get(closed, headers={"X-User": "ada"})) == (403, "forbidden")
+        assert problem(await http.get("/queue/metrics")) == (401, "unauthorized")
         cancelled = await http.post(f"{path}/cancel", headers={"X-User": "ada"}, json={})
         assert cancelled.json()["status"] == "cancelled"
         assert await conn.fetchval("select by from jobstream.job_events order by id desc limit 1") == "ada"
@@ -267,6 +269,39 @@ async def test_two_prefixes_of_one_starlette_host(database_url: str) -> None:
         assert made.headers["location"] == f"/api/api/v1/jobs/{made.json()['id']}"
         assert (await http.get(made.headers["location"], headers={"X-User": "ada"})).status_code == 200
         assert problem(await create(http, "/api2")) == (401, "unauthorized")
+
+
+async def test_prefix_may_have_parts_that_clients_choose_and_no_header_of_theirs_comes_of_it(
+    database_url: str,
+) -> None:
+    def of_team(connection: Connected) -> Principal:
+        return Principal("ada", owner=connection.scope["path_params"]["team"].strip())
+
+    async with hosted(mounted(database_url, "/teams/{team}", principal=of_team)) as http:
+        for team in ("red", "%0D%0ASet-Cookie:%20a=b"):
+            made = await create(http, f"/teams/{team}")
+            assert made.status_code == 202
+            assert made.headers["location"].startswith(
+                f"/teams/{team.replace(':', '%3A').replace('=', '%3D')}/api"
+            )
+            assert "set-cookie" not in made.headers
+            seen = await http.get(made.headers["location"])
+            assert seen.json()["owner"] in ("red", "Set-Cookie: a=b")
+        listed = await http.get("/teams/red/api/v1/jobs")
+        assert [job["owner"] for job in listed.json()["items"]] == ["red"]
+
+
+def test_second_plugin_with_the_name_of_the_firsts_client_is_refused() -> None:
+    plugins = [plugin("postgresql://nowhere", path) for path in ("/a", "/b")]
+    with pytest.raises(ImproperlyConfiguredException, match="'job_client' is taken"):
+        Litestar(plugins=plugins)
+
+
+async def test_plugin_may_have_the_whole_of_what_the_host_leaves(database_url: str) -> None:
+    async with hosted(Litestar([neighbour], plugins=[plugin(database_url, "/")])) as http:
+        assert (await http.get("/jobs-of-mine/x")).text == "x"
+        assert 'src="assets/js/main.js"' in (await http.get("/")).text
+        assert (await create(http, "")).headers["location"].startswith("/api/v1/jobs/")
 
 
 @every_host

@@ -11,6 +11,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from msgspec import Struct
 
+from jobstream.api.mounting import HOST
 from jobstream.api.problems import Fault, Rejected
 from jobstream.domain.ticket import Ticket
 from jobstream.domain.token import SCOPES, Identity
@@ -110,9 +111,12 @@ def needs(scope: str, *, stream: bool = False, by_name: bool = False) -> dict[st
     return {_SCOPE: scope, "jobstream.stream": stream, "jobstream.by_name": by_name}
 
 
-def open_to_all() -> dict[str, Any]:
-    """The `opt` of a route that needs no credential."""
-    return {_SCOPE: _OPEN}
+def open_to_all(*, inside: str | None = None) -> dict[str, Any]:
+    """The `opt` of a route that needs no credential; `inside` of another application it may need a scope.
+
+    What a proxy can keep from strangers where the server is ours, it does not know of there.
+    """
+    return {_SCOPE: _OPEN, "jobstream.inside": inside}
 
 
 def scope_of(handler: BaseRouteHandler) -> str | None:
@@ -127,7 +131,7 @@ async def admit(connection: AnyConnection, handler: BaseRouteHandler) -> None:
     """The guard in front of every route: finds out who it is and whether that suffices."""
     if method_of(connection) == "OPTIONS":
         return
-    scope = scope_of(handler)
+    scope = scope_of(handler) or (handler.opt.get("jobstream.inside") if HOST in connection.scope else None)
     if scope is None:
         return
     caller = await _caller(connection, handler)

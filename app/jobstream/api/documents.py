@@ -45,7 +45,7 @@ def openapi(version: str) -> OpenAPIConfig:
 
 async def _json_for_programs(request: Request[Any, Any, Any]) -> Response[dict[str, Any]] | None:
     if request.url.path.rstrip("/").endswith("/schema") and not wants_page(request.headers.get("accept")):
-        document = with_refusals(request.app.openapi_schema.to_schema())
+        document = _located(request, with_refusals(request.app.openapi_schema.to_schema()))
         return Response(document, media_type="application/json")
     return None
 
@@ -57,4 +57,9 @@ class _Page(OpenAPIRenderPlugin):
 
 class _Json(JsonRenderPlugin):
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        return super().render(request, with_refusals(openapi_schema))
+        return super().render(request, _located(request, with_refusals(openapi_schema)))
+
+
+def _located(request: Request[Any, Any, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the address that its paths begin at: an application may have us under a prefix."""
+    return {**document, "servers": [{"url": request.scope.get("root_path") or "/"}]}

@@ -1,6 +1,7 @@
 """Where a host has put us, and a scope as if nobody stood between the server and us."""
 
 from typing import Any, Final, Self, cast
+from urllib.parse import quote
 
 from litestar.types import Empty, Receive, Scope
 from litestar.utils.scope.state import CONNECTION_STATE_KEY
@@ -22,7 +23,7 @@ _HOSTS_OWN: Final = (
 
 
 class Mount(Struct, frozen=True):
-    """The prefix under which the world knows us, without a slash at its end, and the path below it."""
+    """The prefix under which the world knows us, as a URL has it, without a slash at its end; and the path below it."""
 
     root: str
     path: str
@@ -37,7 +38,12 @@ class Mount(Struct, frozen=True):
         path = scope["path"]
         below = below_prefix(path, root) if root else path
         local = below_prefix(path if below is None else below, prefix)
-        return None if local is None else cls(root + prefix, local)
+        return None if local is None else cls.at(root + prefix, local)
+
+    @classmethod
+    def at(cls, root: str, path: str) -> Self:
+        """A mount by its decoded root, parts of which may be the client's: `/teams/{name}`."""
+        return cls(quote(root), path)
 
     @property
     def lacks_slash(self) -> bool:

@@ -61,9 +61,12 @@ class HealthController(Controller):
             headers={"Cache-Control": "no-store"},
         )
 
-    @get("/metrics", opt=open_to_all(), media_type=MediaType.TEXT)
+    @get("/metrics", opt=open_to_all(inside="operate"), media_type=MediaType.TEXT)
     async def metrics(self, services: Shared) -> Response[bytes]:
-        """Figures for Prometheus: open like the other two, so keep it from strangers in the proxy."""
+        """Figures for Prometheus: open like the other two, so keep it from strangers in the proxy.
+
+        Inside another application they take the scope `operate`.
+        """
         text = await _METRICS.setdefault(services, Metrics()).text(services)
         return Response(text, media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store"})
 
