@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from jobstream.embedded import running_url
 from tests.examples.readme import README, Block, blocks
 from tests.support import Process, free_port, require
 from tests.support.processes import clean_environ
@@ -124,6 +125,23 @@ def test_python_client_of_the_readme_works_as_written(terminal: Terminal) -> Non
 
     assert "progress running" in printed
     assert printed.splitlines()[-1] == "Hello, Alan!"
+
+
+def test_python_tour_of_the_readme_works_as_written(terminal: Terminal) -> None:
+    shop, use, its_tests = (block.text for block in of("A tour of Python", "python"))
+    for name, text in (("shop.py", shop), ("use.py", use), ("test_shop.py", its_tests)):
+        (terminal.folder / name).write_text(text)
+    url = running_url(terminal.folder / "data")
+    assert url is not None
+    here = f"export JOBSTREAM_DATABASE_URL='{url}' JOBSTREAM_TEST_DATABASE_URL='{url}'\n"
+
+    with Process("worker", "shop:app", environ={"JOBSTREAM_DATABASE_URL": url}, cwd=terminal.folder):
+        printed = terminal.type(here + "python use.py").splitlines()
+        scheduled = eventually_sync(lambda: terminal.type(here + "jobstream schedules list --json"), 30)
+
+    assert printed == ["cat.png.thumb", "['a.png.thumb', 'b.png.thumb']"]
+    assert '"name":"shop.nightly"' in scheduled
+    assert "2 passed" in terminal.type(here + "python -m pytest -q -p no:cacheprovider test_shop.py")
 
 
 def test_application_of_the_quick_start_has_about_ten_lines() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import rich_click as click
 from rich.text import Text
 
+from jobstream.cli.bulk import filter_options, read_filter, run_bulk
 from jobstream.cli.options import Label, Span, as_async, examples, json_option
 from jobstream.domain.job import Job, JobFilter, Outcome, Status
 
@@ -83,28 +84,50 @@ async def show_job(job_id: str, as_json: bool) -> None:
 
 @command.command(
     "cancel",
-    epilog=examples("jobstream jobs cancel 01JD3M8K2V7Q9X0W5R4T6Y8B1C --force"),
+    epilog=examples(
+        "jobstream jobs cancel 01JD3M8K2V7Q9X0W5R4T6Y8B1C --force",
+        "jobstream jobs cancel --kind thumbnail --status pending --dry-run",
+    ),
 )
-@click.argument("job_id", metavar="ID")
+@click.argument("job_id", metavar="[ID]", required=False)
 @click.option("--force", is_flag=True, help="Also ask a running job to stop; it has some seconds to do so.")
+@filter_options
 @json_option
 @as_async
-async def cancel_job(job_id: str, force: bool, as_json: bool) -> None:
-    """Cancel a job. One that has ended stays as it is; a running one is only cancelled with --force."""
+async def cancel_job(job_id: str | None, force: bool, as_json: bool, **asked: Any) -> None:
+    """Cancel a job, or all that match. One that has ended stays as it is; a running one is only cancelled with --force.
+
+    All that match are those that wait, are pending or have failed; running ones are left alone.
+    """
     from jobstream.cli.gateway import open_gateway
 
+    wanted = read_filter(job_id, **asked)
+    if job_id is None:
+        if force:
+            raise click.UsageError("--force is for one job")
+        return await run_bulk("cancel", wanted, dry_run=asked["dry_run"], as_json=as_json)
     async with open_gateway() as gateway:
         _say(await gateway.cancel(job_id, force=force), as_json=as_json)
 
 
-@command.command("retry", epilog=examples("jobstream jobs retry 01JD3M8K2V7Q9X0W5R4T6Y8B1C"))
-@click.argument("job_id", metavar="ID")
+@command.command(
+    "retry",
+    epilog=examples(
+        "jobstream jobs retry 01JD3M8K2V7Q9X0W5R4T6Y8B1C",
+        "jobstream jobs retry --status dlq --kind thumbnail --since 1d",
+    ),
+)
+@click.argument("job_id", metavar="[ID]", required=False)
+@filter_options
 @json_option
 @as_async
-async def retry_job(job_id: str, as_json: bool) -> None:
-    """Make a failed or ended job due again, with its failures forgiven and its history kept."""
+async def retry_job(job_id: str | None, as_json: bool, **asked: Any) -> None:
+    """Make a failed or ended job due again, or all that match, with failures forgiven and history kept."""
     from jobstream.cli.gateway import open_gateway
 
+    wanted = read_filter(job_id, **asked)
+    if job_id is None:
+        return await run_bulk("retry", wanted, dry_run=asked["dry_run"], as_json=as_json)
     async with open_gateway() as gateway:
         _say(await gateway.retry(job_id), as_json=as_json)
 

@@ -11,8 +11,8 @@ import rich_click as click
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Run": ("dev", "serve", "worker"),
-    "Jobs": ("enqueue", "watch", "jobs"),
-    "Database": ("migrate", "tokens", "psql", "doctor"),
+    "Jobs": ("enqueue", "watch", "jobs", "queues", "schedules"),
+    "Database": ("migrate", "tokens", "psql", "doctor", "bench"),
 }
 
 

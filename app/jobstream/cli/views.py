@@ -57,12 +57,14 @@ class View(Protocol):
         """The end."""
 
 
-def choose_view(*, as_json: bool, many: bool = False) -> View:
-    """The view that fits to where stdout goes, for one job or many."""
+def choose_view(*, as_json: bool, queue: str | None = None) -> View:
+    """The view that fits to where stdout goes, for one job or all of a queue."""
     if as_json:
         return JsonLines()
-    if many:
-        return PlainLines(console(), naming=True)
+    if queue is not None:
+        from jobstream.cli.live_table import LiveTable
+
+        return LiveTable(queue) if sys.stdout.isatty() else PlainLines(console(), naming=True)
     return LiveBar() if sys.stdout.isatty() else PlainLines(console())
 
 
@@ -80,7 +82,7 @@ class JsonLines:
         if isinstance(item, Happened):
             print_json(item.event)
         elif isinstance(item, Broken | Reset):
-            print(_notice(item), file=sys.stderr, flush=True)
+            print(notice(item), file=sys.stderr, flush=True)
 
     def conclude(self, verdict: Verdict) -> None:
         """Nothing: the last event has said it."""
@@ -109,7 +111,7 @@ class PlainLines:
                 job = Text(f"{item.event.job_id}  {item.event.kind}  ") if self._naming else Text()
                 self._out.print(job.append_text(event_line(item.event)))
             case Broken() | Reset():
-                self._out.print(Text(_notice(item), style="yellow"))
+                self._out.print(Text(notice(item), style="yellow"))
 
     def conclude(self, verdict: Verdict) -> None:
         """Print the result of a job that is done; an error is for stderr."""
@@ -164,7 +166,7 @@ class LiveBar:
         task = self._progress.tasks[0]
         if task.total is None:
             self._progress.update(self._task, total=1, completed=verdict.status == "done")
-        self._update(count=_count(self._latest, eta=False))
+        self._update(count=count_text(self._latest, eta=False))
         self._progress.stop()
         self._lines.conclude(verdict)
 
@@ -185,7 +187,7 @@ class LiveBar:
             completed=progress.get("current") or 0,
             total=total,
             description=str(progress.get("step") or ""),
-            count=_count(progress),
+            count=count_text(progress),
         )
 
     def _update(self, **fields: str) -> None:
@@ -216,7 +218,7 @@ def _describe_status(event: Event) -> Text:
 
 def _describe_progress(event: Event) -> Text:
     data = event.data if isinstance(event.data, dict) else {}
-    return Text(f"{_count(data)}  {data.get('step') or ''}".rstrip())
+    return Text(f"{count_text(data)}  {data.get('step') or ''}".rstrip())
 
 
 def _describe_log(event: Event) -> Text:
@@ -237,7 +239,7 @@ _DESCRIPTIONS: dict[str, Callable[[Event], Text]] = {
 }
 
 
-def _count(progress: dict[str, Any], *, eta: bool = True) -> str:
+def count_text(progress: dict[str, Any], *, eta: bool = True) -> str:
     """`50/100  50 %  3 s left`, as far as it is known."""
     current, total, left = progress.get("current"), progress.get("total"), progress.get("eta_secs")
     parts = []
@@ -250,7 +252,8 @@ def _count(progress: dict[str, Any], *, eta: bool = True) -> str:
     return "  ".join(parts)
 
 
-def _notice(item: Broken | Reset) -> str:
+def notice(item: Broken | Reset) -> str:
+    """What became of the connection, for people."""
     if isinstance(item, Broken):
         return f"connection lost ({item.why}); going on from the last event in {item.again_in:.1f} s"
     return f"a part of the history cannot be had ({item.reason}); going on from now"

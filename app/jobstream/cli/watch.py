@@ -23,7 +23,7 @@ async def command(job_id: str | None, queue: str | None, as_json: bool) -> None:
 
     A lost connection or a restarted server is come back to by itself, without a gap or a repeated event.
     Exit code 0 for a job that is done, 1 for one that ended otherwise. With --json one event a line.
-    With --queue it goes on until Ctrl-C.
+    With --queue it goes on until Ctrl-C: on a terminal as a table that changes in place, in a pipe a line an event.
     """
     from jobstream.cli.follow import follow_queue, follow_to_end
     from jobstream.cli.gateway import open_gateway
@@ -33,6 +33,6 @@ async def command(job_id: str | None, queue: str | None, as_json: bool) -> None:
         raise click.UsageError("Give an ID, or --queue")
     async with open_gateway() as gateway:
         if queue is not None:
-            await follow_queue(gateway, queue, choose_view(as_json=as_json, many=True))
+            await follow_queue(gateway, queue, choose_view(as_json=as_json, queue=queue))
         elif job_id is not None:
             await follow_to_end(gateway, job_id, choose_view(as_json=as_json))

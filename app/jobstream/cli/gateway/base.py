@@ -1,12 +1,16 @@
 """What a gateway offers, and what comes out of a job's event stream."""
 
+import builtins
 from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
 from msgspec import Struct
 
+from jobstream.domain.bulk import Bulk, Started
 from jobstream.domain.event import Event
 from jobstream.domain.job import Enqueued, Job, JobFilter, NewJob, Outcome
+from jobstream.domain.queue import Queue, QueueChange
+from jobstream.domain.schedule import Schedule, ScheduleInfo
 from jobstream.errors import JobStreamError
 
 
@@ -70,6 +74,30 @@ class Gateway(Protocol):
 
     async def retry(self, job_id: str) -> Outcome:
         """Make a failed or ended job due again. Raises NotFound, Conflict."""
+
+    async def start_bulk(self, action: str, wanted: dict[str, Any], *, dry_run: bool) -> Started:
+        """Begin `cancel` or `retry` of all that match, by the names of `GET /jobs`. Raises InvalidArgument."""
+
+    async def bulk(self, id: str) -> Bulk:
+        """How far it is. Raises NotFound."""
+
+    async def queues(self) -> "builtins.list[Queue]":
+        """Every queue, by name."""
+
+    async def set_queue(self, name: str, change: QueueChange) -> Queue:
+        """Set what is given. Raises InvalidArgument."""
+
+    async def schedules(self) -> "builtins.list[ScheduleInfo]":
+        """Every schedule, by name."""
+
+    async def put_schedule(self, schedule: Schedule, *, paused: bool | None) -> ScheduleInfo:
+        """Make or replace one; `paused` None leaves that as it is. Raises InvalidArgument."""
+
+    async def run_schedule(self, name: str) -> str:
+        """Make its job now; the job's id. Raises NotFound."""
+
+    async def delete_schedule(self, name: str) -> None:
+        """Its jobs stay. Raises NotFound."""
 
     def stream(self, job_id: str, *, after: str | None) -> AsyncGenerator[StreamItem, None]:
         """One connection's worth of a job's events behind `after` (None: from its beginning).

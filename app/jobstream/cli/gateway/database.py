@@ -1,22 +1,32 @@
 """The gateway straight to the database, for whoever may connect to it."""
 
 import asyncio
+import builtins
 import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
 from jobstream.cli.gateway.base import Ended, Happened, Hello, Reset, StreamItem, StreamLost
+from jobstream.domain.bulk import Bulk, Started
 from jobstream.domain.cursor import Cursor
 from jobstream.domain.event import Event, StoredEvent
 from jobstream.domain.job import TERMINAL, Enqueued, Job, JobFilter, NewJob, Outcome
-from jobstream.errors import DatabaseUnavailable
+from jobstream.domain.queue import Queue, QueueChange
+from jobstream.domain.schedule import Schedule, ScheduleInfo
+from jobstream.errors import DatabaseUnavailable, Forbidden, InvalidArgument
+from jobstream.maintenance.cron import check_cron, explain, upcoming
+from jobstream.store.bulk import BulkStore
 from jobstream.store.events import EventFilter, EventStore
 from jobstream.store.events import Reset as StoredReset
 from jobstream.store.jobs import JobStore
 from jobstream.store.pool import Database
+from jobstream.store.queues import QueueStore
+from jobstream.store.schedules import ScheduleStore
 
 APPLICATION_NAME = "jobstream cli"
 BRISK, CALM, BRISK_FOR = 0.03, 0.25, 1.0
@@ -24,6 +34,9 @@ BRISK, CALM, BRISK_FOR = 0.03, 0.25, 1.0
 UNSEEN_CHECK = 5.0
 MOST_A_PAGE = 200
 BUSY = "running"
+NOBODY = ""
+"""No principal: the database's user and the application are named."""
+SHOWN_TIMES = 5
 
 
 class DatabaseGateway:
@@ -33,6 +46,10 @@ class DatabaseGateway:
         """`database` stays the caller's."""
         self._jobs = JobStore(database)
         self._events = EventStore(database)
+        self._database = database
+        self._bulk = BulkStore(database)
+        self._queues = QueueStore(database)
+        self._schedules = ScheduleStore(database)
         self._place = without_password(database.url)
 
     @property
@@ -66,6 +83,53 @@ class DatabaseGateway:
     async def retry(self, job_id: str) -> Outcome:
         """Make a failed or ended job due again. Raises NotFound, Conflict."""
         return await self._jobs.retry(job_id)
+
+    async def start_bulk(self, action: str, wanted: dict[str, Any], *, dry_run: bool) -> Started:
+        """Begin `cancel` or `retry` of all that match. Raises InvalidArgument."""
+        return await self._bulk.start(action, wanted, dry_run=dry_run, owner=None, principal=NOBODY)
+
+    async def bulk(self, id: str) -> Bulk:
+        """How far it is, after a step of it: maybe nobody else does the maintenance here. Raises NotFound."""
+        with suppress(Forbidden):
+            await self._database.fetchval("select jobstream.maintain()")
+        return await self._bulk.get(id)
+
+    async def queues(self) -> builtins.list[Queue]:
+        """Every queue, by name."""
+        return await self._queues.list()
+
+    async def set_queue(self, name: str, change: QueueChange) -> Queue:
+        """Set what is given. Raises InvalidArgument."""
+        return await self._queues.set(name, change, principal=NOBODY)
+
+    async def schedules(self) -> builtins.list[ScheduleInfo]:
+        """Every schedule, by name."""
+        return [_explained(found) for found in await self._schedules.list()]
+
+    async def put_schedule(self, schedule: Schedule, *, paused: bool | None) -> ScheduleInfo:
+        """Make or replace one; `paused` None leaves that as it is. Raises InvalidArgument."""
+        try:
+            check_cron(schedule.cron, schedule.timezone)
+        except ValueError as error:
+            raise InvalidArgument(str(error)) from error
+        before = await self._schedules.get(schedule.name)
+        await self._schedules.put(
+            schedule,
+            paused=bool(before and before.paused) if paused is None else paused,
+            owner=before.owner if before else "",
+            principal=NOBODY,
+        )
+        after = await self._schedules.get(schedule.name)
+        assert after is not None
+        return _explained(after)
+
+    async def run_schedule(self, name: str) -> str:
+        """Make its job now; the job's id. Raises NotFound."""
+        return await self._schedules.run(name, principal=NOBODY)
+
+    async def delete_schedule(self, name: str) -> None:
+        """Its jobs stay. Raises NotFound."""
+        await self._schedules.delete(name, principal=NOBODY)
 
     async def stream(self, job_id: str, *, after: str | None) -> AsyncGenerator[StreamItem, None]:
         """The job's events from the table, looked at again and again until its end."""
@@ -118,6 +182,14 @@ class DatabaseGateway:
 
 def _decoded(stored: StoredEvent) -> Event:
     return msgspec.json.decode(stored.json, type=Event)
+
+
+def _explained(schedule: ScheduleInfo) -> ScheduleInfo:
+    return msgspec.structs.replace(
+        schedule,
+        explanation=explain(schedule.cron),
+        upcoming=upcoming(schedule.cron, schedule.timezone, datetime.now(UTC), SHOWN_TIMES),
+    )
 
 
 class _Looks:

@@ -1,5 +1,6 @@
 """The gateway over HTTP, for whoever has a token but no way to the database."""
 
+import builtins
 import secrets
 from collections.abc import AsyncGenerator
 from typing import Any, Self, TypeVar
@@ -12,8 +13,11 @@ from httpx_sse import EventSource, ServerSentEvent, SSEError
 from jobstream.cli.exits import CommandFailed
 from jobstream.cli.gateway.base import Ended, Happened, Hello, Reset, StreamItem, StreamLost
 from jobstream.cli.gateway.problems import error_of
+from jobstream.domain.bulk import Bulk, Started
 from jobstream.domain.event import Event
 from jobstream.domain.job import Enqueued, Job, JobFilter, NewJob, Outcome
+from jobstream.domain.queue import Queue, QueueChange
+from jobstream.domain.schedule import Schedule, ScheduleInfo
 
 PREFIX = "/api/v1"
 ANSWER_WITHIN = 30.0
@@ -28,6 +32,18 @@ T = TypeVar("T")
 class _JobPage(msgspec.Struct):
     items: list[Job]
     next_cursor: str | None
+
+
+class _Queues(msgspec.Struct):
+    items: list[Queue]
+
+
+class _Schedules(msgspec.Struct):
+    items: list[ScheduleInfo]
+
+
+class _Made(msgspec.Struct):
+    id: str
 
 
 class HttpGateway:
@@ -84,6 +100,52 @@ class HttpGateway:
         """Make a failed or ended job due again. Raises NotFound, Conflict."""
         return await self._ask("POST", f"{_path(job_id)}/retry", Outcome, json={})
 
+    async def start_bulk(self, action: str, wanted: dict[str, Any], *, dry_run: bool) -> Started:
+        """Begin `cancel` or `retry` of all that match. Raises InvalidArgument."""
+        content = msgspec.json.encode({"filter": wanted, "dry_run": dry_run})
+        headers = {"Content-Type": "application/json"}
+        return await self._ask("POST", f"/bulk/{action}", Started, content=content, headers=headers)
+
+    async def bulk(self, id: str) -> Bulk:
+        """How far it is. Raises NotFound."""
+        return await self._ask("GET", f"/bulk/{quote(id, safe='')}", Bulk)
+
+    async def queues(self) -> builtins.list[Queue]:
+        """Every queue, by name."""
+        return (await self._ask("GET", "/queues", _Queues)).items
+
+    async def set_queue(self, name: str, change: QueueChange) -> Queue:
+        """Set what is given. Raises InvalidArgument."""
+        content = msgspec.json.encode(change)
+        headers = {"Content-Type": "application/json"}
+        return await self._ask(
+            "PATCH", f"/queues/{quote(name, safe='')}", Queue, content=content, headers=headers
+        )
+
+    async def schedules(self) -> builtins.list[ScheduleInfo]:
+        """Every schedule, by name."""
+        return (await self._ask("GET", "/schedules", _Schedules)).items
+
+    async def put_schedule(self, schedule: Schedule, *, paused: bool | None) -> ScheduleInfo:
+        """Make or replace one; `paused` None leaves that as it is. Raises InvalidArgument."""
+        body: dict[str, Any] = {
+            "cron": schedule.cron,
+            "timezone": schedule.timezone,
+            "spec": schedule.spec,
+            "catch_up": schedule.catch_up,
+        }
+        if paused is not None:
+            body["paused"] = paused
+        return await self._ask("PUT", _schedule(schedule.name), ScheduleInfo, json=body)
+
+    async def run_schedule(self, name: str) -> str:
+        """Make its job now; the job's id. Raises NotFound."""
+        return (await self._ask("POST", f"{_schedule(name)}/run", _Made, json={})).id
+
+    async def delete_schedule(self, name: str) -> None:
+        """Its jobs stay. Raises NotFound."""
+        await self._request("DELETE", _schedule(name))
+
     def stream(self, job_id: str, *, after: str | None) -> AsyncGenerator[StreamItem, None]:
         """One connection to the job's SSE stream."""
         return self._stream(f"{_path(job_id)}/events", {}, after)
@@ -115,13 +177,17 @@ class HttpGateway:
             raise StreamLost(_reason(error)) from error
         raise StreamLost("the server closed the stream")
 
-    async def _ask(self, method: str, path: str, type: type[T], **request: Any) -> T:
+    async def _request(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
             response = await self._client.request(method, PREFIX + path, **request)
         except httpx.TransportError as error:
             raise CommandFailed(f"cannot reach {self._place}: {_reason(error)}") from error
         if not response.is_success:
             raise error_of(response)
+        return response
+
+    async def _ask(self, method: str, path: str, type: type[T], **request: Any) -> T:
+        response = await self._request(method, path, **request)
         try:
             return msgspec.json.decode(response.content, type=type)
         except msgspec.MsgspecError as error:
@@ -160,6 +226,10 @@ def _item(block: ServerSentEvent) -> StreamItem | None:
 
 def _path(job_id: str) -> str:
     return f"/jobs/{quote(job_id, safe='')}"
+
+
+def _schedule(name: str) -> str:
+    return f"/schedules/{quote(name, safe='')}"
 
 
 def _reason(error: Exception) -> str:
