@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from jobstream.api.services import Services
+from jobstream.api.turnover import TurnoverCounters
 from jobstream.errors import DatabaseUnavailable
 from jobstream.store.figures import Figures, read_figures
 
@@ -29,12 +30,14 @@ class Metrics:
         self._lock = asyncio.Lock()
         self._read_at: float | None = None
         self._figures: Figures | None = None
+        self._turnover = TurnoverCounters()
 
     async def text(self, services: Services) -> bytes:
         """What a scrape gets."""
         figures = await self._current(services)
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Collected([*_of_process(services, figures), *_of_database(figures)]))
+        told = [*_of_process(services, figures), *_of_database(figures), *self._turnover.metrics()]
+        registry.register(_Collected(told))
         return generate_latest(registry)
 
     async def _current(self, services: Services) -> Figures | None:
@@ -43,6 +46,7 @@ class Metrics:
             if self._read_at is None or now() >= self._read_at + _EVERY:
                 try:
                     self._figures = await read_figures(services.database)
+                    await self._turnover.catch_up(services.database, now())
                 except DatabaseUnavailable:
                     self._figures = None
                 self._read_at = now()
@@ -72,6 +76,10 @@ def _of_process(services: Services, figures: Figures | None) -> Iterator[Metric]
     yield GaugeMetricFamily("jobstream_hub_ring_events", "Recent events at hand.", float(hub.ring.messages))
     yield GaugeMetricFamily("jobstream_hub_ring_bytes", "Their size on the wire.", float(hub.ring.bytes))
     yield CounterMetricFamily("jobstream_hub_steps", "Looks for new events.", float(feed.steps))
+    rings = CounterMetricFamily("jobstream_bell_rings", "Notifications that were heard.", labels=("channel",))
+    for channel, count in services.rings.items():
+        rings.add_metric((channel,), float(count))
+    yield rings
     yield from _of_streams(services)
     if figures is not None and hub.position is not None:
         lag = max(0, figures.xmax - hub.position.cursor.seen.xmax)

@@ -5,8 +5,10 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from jobstream.api.access import Authenticator
 from jobstream.api.bell import Broadcast
@@ -38,6 +40,8 @@ from jobstream.store.tokens import TokenStore
 _STREAMS_SHARE = 0.75
 """Of the drain window; the rest is for requests in flight and for closing."""
 
+_CHANNELS = ("jobstream_events", "jobstream_ready")
+
 _log = logging.getLogger("jobstream.api")
 
 
@@ -64,6 +68,7 @@ class Services:
         self.credentials = CredentialWatch(self.tokens)
         self.summaries: Shared[Question, Summary] = Shared(self._summary, every=0.5)
         self.ready = Broadcast()
+        self.rings: Counter[str] = Counter(dict.fromkeys(_CHANNELS, 0))
         self.throttle = Throttle(settings.write_rate)
         self.draining = asyncio.Event()
         self._drained_by = 0.0
@@ -80,6 +85,10 @@ class Services:
     async def _summary(self, question: Question) -> Summary:
         filter, owner = question
         return await self.jobs.summary(filter, owner=owner)
+
+    def heard(self, channel: str, _payload: str) -> None:
+        """A bell rang."""
+        self.rings[channel] += 1
 
     def drain(self) -> None:
         """Begin to go: not ready any more, open streams end one after the other within the drain window."""
@@ -128,6 +137,8 @@ async def _tasks(services: Services) -> AsyncIterator[None]:
     listener.on_notify("jobstream_events", lambda _: feed.ring())
     listener.on_notify("jobstream_events", maintenance.bell)
     listener.on_notify("jobstream_ready", lambda _: services.ready.ring())
+    for channel in _CHANNELS:
+        listener.on_notify(channel, partial(services.heard, channel))
     listener.on_connect(feed.ring)
     components = {
         "listener": listener.run,

@@ -103,7 +103,12 @@ def _cookie(request: AnyRequest, value: str, seconds: int) -> Cookie:
         value=value,
         max_age=seconds,
         path=path,
-        secure=request.url.scheme == "https",
+        secure=_is_encrypted(request),
         httponly=True,
         samesite="strict",
     )
+
+
+def _is_encrypted(request: AnyRequest) -> bool:
+    """Whether the browser speaks TLS, if only with a proxy. Who claims so falsely only binds a cookie of their own to it."""
+    return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
