@@ -6,7 +6,8 @@ Over PostgreSQL or over HTTP, with one interface. Knows nothing of handlers but 
 from jobstream.client.client import Client, connect
 from jobstream.client.handle import JobHandle
 from jobstream.client.pipelines import Pipeline, PipelineHandle, Step
-from jobstream.client.sync import SyncClient, SyncJobHandle, connect_sync
+from jobstream.client.sync import SyncClient, connect_sync
+from jobstream.client.sync_handle import SyncJobHandle
 
 __all__ = [
     "Client",

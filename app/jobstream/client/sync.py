@@ -8,24 +8,23 @@ import builtins
 import os
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import Any, Generic, Self, TypeVar, Unpack, overload
+from typing import Any, Self, TypeVar, Unpack, overload
 
 from jobstream.client.client import Client, connect
 from jobstream.client.handle import JobHandle
 from jobstream.client.options import EnqueueOptions
 from jobstream.client.pipelines import PipelineHandle
-from jobstream.client.portal import Caller, LoopCaller, Portal, iterate
+from jobstream.client.portal import Caller, LoopCaller, Portal
+from jobstream.client.sync_handle import SyncJobHandle
 from jobstream.client.sync_pipelines import SyncPipeline, SyncPipelineHandle
 from jobstream.domain.definition import JobDefinition
-from jobstream.domain.event import Event
 from jobstream.domain.job import EVERY_JOB, Job, JobFilter, NewJob, Page, Status
 from jobstream.store.borrowed import require_blocking
 
 ArgsT = TypeVar("ArgsT")
 ResultT = TypeVar("ResultT")
-ResultT_co = TypeVar("ResultT_co", covariant=True)
 T = TypeVar("T")
 
 _inherited: list[Portal] = []
@@ -88,7 +87,7 @@ class SyncClient:
         *,
         connection: Any = None,
         **options: Unpack[EnqueueOptions],
-    ) -> "SyncJobHandle[ResultT]": ...
+    ) -> SyncJobHandle[ResultT]: ...
 
     @overload
     def enqueue(
@@ -98,12 +97,12 @@ class SyncClient:
         *,
         connection: Any = None,
         **options: Unpack[EnqueueOptions],
-    ) -> "SyncJobHandle[ResultT]": ...
+    ) -> SyncJobHandle[ResultT]: ...
 
     @overload
     def enqueue(
         self, job: str, args: Any = None, *, connection: Any = None, **options: Unpack[EnqueueOptions]
-    ) -> "SyncJobHandle[Any]": ...
+    ) -> SyncJobHandle[Any]: ...
 
     def enqueue(
         self,
@@ -112,7 +111,7 @@ class SyncClient:
         *,
         connection: Any = None,
         **options: Unpack[EnqueueOptions],
-    ) -> "SyncJobHandle[Any]":
+    ) -> SyncJobHandle[Any]:
         """Enqueues a job, by its handler or by the name of its kind.
 
         With `connection` (of psycopg 3, SQLAlchemy 2 or Django) the job is made in the caller's own transaction and is
@@ -126,7 +125,7 @@ class SyncClient:
 
     def enqueue_many(
         self, jobs: Sequence[NewJob], *, connection: Any = None
-    ) -> "builtins.list[SyncJobHandle[Any]]":
+    ) -> builtins.list[SyncJobHandle[Any]]:
         """All of the jobs, in order, or none of them. An error's `detail.ordinal` names the one."""
 
         async def enqueue_many(client: Client) -> builtins.list[JobHandle[Any]]:
@@ -147,12 +146,12 @@ class SyncClient:
         return SyncPipelineHandle(self._caller(), handle)
 
     @overload
-    def handle(self, id: str) -> "SyncJobHandle[Any]": ...
+    def handle(self, id: str) -> SyncJobHandle[Any]: ...
 
     @overload
-    def handle(self, id: str, job: JobDefinition[Any, ResultT]) -> "SyncJobHandle[ResultT]": ...
+    def handle(self, id: str, job: JobDefinition[Any, ResultT]) -> SyncJobHandle[ResultT]: ...
 
-    def handle(self, id: str, job: JobDefinition[Any, Any] | None = None) -> "SyncJobHandle[Any]":
+    def handle(self, id: str, job: JobDefinition[Any, Any] | None = None) -> SyncJobHandle[Any]:
         """A handle on a job that was enqueued elsewhere; with its handler the result is typed. Asks nothing yet."""
         client = self._client()
         return SyncJobHandle(self._caller(), client.handle(id) if job is None else client.handle(id, job))
@@ -222,48 +221,6 @@ class WorkerSyncClient(SyncClient):
 
     def _caller(self) -> Caller:
         return self._its_caller
-
-
-class SyncJobHandle(Generic[ResultT_co]):
-    """One job. `id`, `status` and `idempotent` are as the enqueue said; everything else asks anew, and waits."""
-
-    def __init__(self, caller: Caller, handle: JobHandle[ResultT_co]) -> None:
-        """Made by `SyncClient`."""
-        self._caller = caller
-        self._handle = handle
-        self.id = handle.id
-        self.status = handle.status
-        self.idempotent = handle.idempotent
-
-    def __repr__(self) -> str:
-        """For people."""
-        return f"<SyncJobHandle {self.id}>"
-
-    def events(self, *, after: int = 0) -> Iterator[Event]:
-        """Its events from the beginning, or with an id above `after`; ends after the terminal status.
-
-        Resumes by itself after lost connections, without gap or repeat. Raises NotFound.
-        """
-        return iterate(self._caller, self._handle.events(after=after))
-
-    def result(self, timeout: float | None = None) -> ResultT_co:
-        """What the handler returned, by its return annotation; waits up to `timeout` seconds.
-
-        Raises JobFailed, JobCancelled, TimeoutError, NotFound.
-        """
-        return self._caller.call(lambda: self._handle.result(timeout))
-
-    def get(self) -> Job:
-        """The job as it is now. Raises NotFound."""
-        return self._caller.call(self._handle.get)
-
-    def cancel(self, *, force: bool = False) -> Status:
-        """Cancels it; with `force` a running one is asked to stop. The status after. Raises Conflict."""
-        return self._caller.call(lambda: self._handle.cancel(force=force))
-
-    def retry(self) -> Status:
-        """Sets it going again. The status after. Raises Conflict."""
-        return self._caller.call(self._handle.retry)
 
 
 def _without_loop(work: Coroutine[Any, Any, T]) -> T:

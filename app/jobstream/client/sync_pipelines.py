@@ -1,17 +1,15 @@
 """Pipelines for code without an event loop; see `pipelines`, which they call."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack, overload
+from typing import Any, Generic, Self, TypeVar, Unpack, overload
 
 from jobstream.client.options import EnqueueOptions
 from jobstream.client.pipelines import Pipeline, PipelineHandle, Step
 from jobstream.client.portal import Caller, iterate
+from jobstream.client.sync_handle import SyncJobHandle
 from jobstream.domain.definition import JobDefinition
 from jobstream.domain.event import Event
 from jobstream.domain.pipeline import PipelineWithJobs
-
-if TYPE_CHECKING:
-    from jobstream.client.sync import SyncJobHandle
 
 ArgsT = TypeVar("ArgsT")
 ResultT = TypeVar("ResultT")
@@ -32,10 +30,8 @@ class SyncStep(Generic[ResultT_co]):
         return repr(self.inner)
 
     @property
-    def job(self) -> "SyncJobHandle[ResultT_co]":
+    def job(self) -> SyncJobHandle[ResultT_co]:
         """Its job. Raises RuntimeError within the `with`: it is made when that is left."""
-        from jobstream.client.sync import SyncJobHandle  # noqa: PLC0415 - that module imports this one
-
         return SyncJobHandle(self._caller, self.inner.job)
 
 

@@ -91,7 +91,9 @@ class JobContext:
         What is enqueued by it has this job's owner and is its child, unless the call says otherwise.
         """
         if self._client is None:
-            raise RuntimeError("no client here: a handler in a process makes its own connection")
+            raise RuntimeError(
+                "no client here: a handler in a process, or run inline, makes its own connection"
+            )
         if self._own_client is None:
             self._own_client = self._client.with_defaults(owner=self.job.owner, parent_job=self.job.id)
         return self._own_client
@@ -101,9 +103,10 @@ class JobContext:
         """The same client for a `def` handler in a thread: every call waits for its answer."""
         from jobstream.client.sync import WorkerSyncClient  # noqa: PLC0415 - for the few that ask
 
-        if self._held.task is None:
+        client, task = self.client, self._held.task
+        if task is None:
             raise RuntimeError("no client here: the handler is over")
-        return WorkerSyncClient(self.client, LoopCaller(self._held.task.get_loop()))
+        return WorkerSyncClient(client, LoopCaller(task.get_loop()))
 
     def progress(self, current: float, total: float | None = None, step: str | None = None) -> "Stored":
         """Say how far the job is. At most ten a second are stored, and always the last.
