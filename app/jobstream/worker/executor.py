@@ -77,7 +77,7 @@ class Executor:
         self._journal = journal
         self._upstream = upstream
         self._client = client
-        self._middleware = tuple(middleware)
+        self._layers = {name: (*middleware, *handler.middleware) for name, handler in handlers.items()}
         self.on_freed: Callable[[], None] = _nothing
         """Called when a job has ended: a slot may have become free."""
         self._threads = HandlerThreads(freed=self._slot_freed)
@@ -208,17 +208,21 @@ class Executor:
             upstream = await self._upstream(held.job.await_jobs) if held.job.await_jobs else None
             context = JobContext(held, journal=self._journal, client=self._client, upstream=upstream)
             current_context.set(context)
-            layers = (*self._middleware, *handler.middleware)
+            layers = self._layers[held.job.kind]
+            if handler.executor == "async" and not layers:
+                # What the others do as well, by the shortest way: it is taken 20,000 times a second.
+                call = handler.function
+                return Returned(await (call(context, args) if handler.takes_args else call(context)))
             if handler.executor == "process":
                 remote = partial(self._in_process, held, handler, upstream)
                 if not layers:
                     return await remote()
-                call: Proceed = partial(_opened, remote, handler)
+                proceed: Proceed = partial(_opened, remote, handler)
             else:
-                call = partial(
+                proceed = partial(
                     self._call, held, handler, (context, args) if handler.takes_args else (context,)
                 )
-            return Returned(await (wrapped(layers, context, call) if layers else call)())
+            return Returned(await wrapped(layers, context, proceed)())
         except BaseException as error:  # noqa: BLE001  (SystemExit too: a handler cannot end its worker)
             return Raised(error)
 
@@ -271,6 +275,8 @@ class Executor:
         logger.error(
             "the handler does not stop though its time is over; it keeps its slot", extra=about(held.job)
         )
+        self._given_up.add(held)
+        self._idle.ring()
         error = ErrorReport(
             type="TimeoutError", message="the attempt timed out, and its handler does not stop"
         )
