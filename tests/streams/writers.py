@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,10 +81,7 @@ class SqlWriter:
 
     async def _end(self, kind: float) -> None:
         if 0.3 <= kind < 0.35:
-            name = f"storm_{id(self)}_{self.counts['prepared']}"
-            await self._connection.execute(f"prepare transaction '{name}'")
-            await asyncio.sleep(self._random.uniform(0, 0.5))
-            await self._connection.execute(f"commit prepared '{name}'")
+            await to_its_end(self._two_phases(f"storm_{id(self)}_{self.counts['prepared']}"))
             self.counts["prepared"] += 1
         elif self._random.random() < 0.2:
             await self._connection.execute("rollback")
@@ -92,6 +89,11 @@ class SqlWriter:
         else:
             await self._connection.execute("commit")
             self.counts["committed"] += 1
+
+    async def _two_phases(self, name: str) -> None:
+        await self._connection.execute(f"prepare transaction '{name}'")
+        await asyncio.sleep(self._random.uniform(0, 0.5))
+        await self._connection.execute(f"commit prepared '{name}'")
 
     async def _within_savepoint(self) -> None:
         await self._connection.execute("savepoint here")
@@ -156,6 +158,16 @@ class SqlWriter:
             ]
         )
         await self._connection.execute(statement, self._known.some(self._random))
+
+
+async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do it whole, also where the writer is cancelled meanwhile: what stays prepared keeps the database from being dropped."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 class HttpWriter:
