@@ -138,6 +138,11 @@ def test_header_counts_where_no_span_is_open_and_only_if_it_is_one(spans: Spans)
     assert not trace.get_current_span().is_recording()
 
 
+def test_where_nobody_takes_spans_none_are_made() -> None:
+    assert isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+    assert tracing_middleware() == []
+
+
 def test_without_opentelemetry_everything_works_untraced() -> None:
     program = """
 import sys

@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
 
 def tracing_middleware(provider: "TracerProvider | None" = None) -> list[Middleware]:
-    """The middleware that traces, outermost of all; none where OpenTelemetry is not installed.
+    """The middleware that traces, outermost of all; none where OpenTelemetry is not installed, or nobody takes spans.
 
-    `provider`: where spans go, else the one that the application has set for its process.
+    `provider`: where spans go, else the one that the application has set for its process, by now.
     """
     if not tracing.is_installed:
         return []
     from opentelemetry import trace  # noqa: PLC0415 - only where it is installed
 
+    if provider is None and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        return []  # making spans that nobody takes is not free
     return [Tracing(trace.get_tracer("jobstream", version("jobstream"), provider))]
 
 
