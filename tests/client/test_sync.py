@@ -1,5 +1,6 @@
 """The client for code without an event loop: the asynchronous one in a background thread."""
 
+import asyncio
 import gc
 import os
 import subprocess
@@ -24,7 +25,9 @@ from jobstream.errors import (
     KeyReused,
     NotFound,
 )
+from jobstream.settings import Settings
 from jobstream.worker.context import JobContext
+from tests.api.conftest import serving
 from tests.client.test_borrowed import with_driver
 from tests.support.network import free_port
 from tests.support.processes import clean_environ
@@ -181,6 +184,25 @@ def test_a_database_that_is_not_there_is_said_at_first_use() -> None:
         with pytest.raises(DatabaseUnavailable):
             client.enqueue("k")
     client.close()
+
+
+async def test_over_http_it_is_the_same(database_url: str) -> None:
+    def use(address: str) -> list[str | None]:
+        with app.connect_sync(address) as client:
+            handle = client.enqueue(double, 4)
+            with client.pipeline("one", idempotency_key="k") as p:
+                step = p.step(double, 1, delay=3600)
+            assert step.job.get().status is Status.WAITING
+            assert p.cancel() == "cancelled"
+            with pytest.raises(TypeError, match="HTTP"), psycopg.connect(database_url) as connection:
+                client.enqueue("k", connection=connection)
+            finish(database_url, "8")
+            assert handle.result(timeout=20) == 8
+            return [event.status for event in handle.events()]
+
+    settings = Settings(database_url=database_url, auth="off", drain_seconds=0.1, pool_size=4)
+    async with serving(settings) as (_, address):
+        assert await asyncio.to_thread(use, address) == ["pending", "running", "done"]
 
 
 FORKING = """

@@ -3,7 +3,7 @@
 import builtins
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import Any, Final, Self, TypeVar, Unpack, overload
 
 from msgspec import structs
 
@@ -14,11 +14,13 @@ from jobstream.client.postgres import open_postgres
 from jobstream.client.transport import Transport
 from jobstream.domain.definition import JobDefinition
 from jobstream.domain.job import EVERY_JOB, Job, JobFilter, NewJob, Page, Status
-from jobstream.errors import JobStreamError
+from jobstream.errors import InvalidArgument, JobStreamError
 from jobstream.store.listener import Listener
 from jobstream.store.pool import Database
 from jobstream.store.rows import read_json
 from jobstream.tracing import current_traceparent
+
+_SCHEMES: Final = ("postgresql", "postgres", "http", "https")
 
 ArgsT = TypeVar("ArgsT")
 ResultT = TypeVar("ResultT")
@@ -36,8 +38,14 @@ async def connect(
     """A client over PostgreSQL, or over HTTP where the URL says so.
 
     `size`: connections at most. `listen_url`: a direct connection where `url` goes through PgBouncer. `token` is for
-    HTTP. Raises DatabaseUnavailable.
+    HTTP. Raises DatabaseUnavailable; InvalidArgument for a URL of something else.
     """
+    scheme = url.partition("://")[0].partition("+")[0] if "://" in url else ""
+    if scheme not in _SCHEMES:
+        given = f"not {scheme}://…" if scheme else "and this has no scheme"
+        raise InvalidArgument(
+            f"a client takes a database's URL, postgresql://…, or a server's, http(s)://…, {given}"
+        )
     if url.startswith(("http://", "https://")):
         from jobstream.client.http import open_http  # noqa: PLC0415 - httpx is heavy and seldom needed
 

@@ -107,5 +107,6 @@ def iterate(caller: Caller, stream: AsyncGenerator[T, None]) -> Iterator[T]:
         while (found := caller.call(next_one)) is not None:
             yield found[0]
     finally:
-        with suppress(JobStreamError):  # closed with its client
+        # Closed with its client; or collected in the loop's own thread, which then closes it by itself.
+        with suppress(JobStreamError, RuntimeError):
             caller.call(stream.aclose)

@@ -54,9 +54,14 @@ def error_of(response: httpx.Response) -> JobStreamError:
     try:
         problem = msgspec.json.decode(response.content, type=_Problem)
     except msgspec.MsgspecError:
-        problem = _Problem(detail=f"the server answered {response.status_code} {response.reason_phrase}")
+        problem = _Problem()
     kind = _BY_NAME.get(problem.type.removeprefix(_URN)) or _BY_STATUS.get(response.status_code)
     message = problem.detail or problem.title
+    # A proxy, a server of something else, a wrong path.
+    if not problem.type.startswith(_URN) or message in ("", response.reason_phrase):
+        place = response.url.copy_with(query=None, username=None, password=None)
+        answer = f"{place} answered {response.status_code} {response.reason_phrase}"
+        message = answer if message in ("", response.reason_phrase) else f"{answer}: {message}"
     if kind is None:
         return errors.DatabaseUnavailable(message)
     options: dict[str, Any] = {}

@@ -61,6 +61,8 @@ def error_class(sqlstate: str | None) -> type[JobStreamError] | None:
 def error_of(sqlstate: str | None, message: str, detail: str | None) -> JobStreamError | None:
     """The error that a refusal of the database means; None where it can only be a fault of ours."""
     known = error_class(sqlstate)
+    if known is errors.SchemaOutdated:
+        message = f"{message}: this needs the schema of this version, run `jobstream migrate`"
     return None if known is None else known(message, detail=_detail(sqlstate, detail))
 
 
@@ -83,7 +85,7 @@ def mapped_errors() -> Iterator[None]:
             raise errors.DatabaseUnavailable(str(error)) from error
         raise
     except (OSError, TimeoutError, asyncpg.InternalClientError) as error:
-        raise errors.DatabaseUnavailable(str(error) or "no answer from the database") from error
+        raise errors.DatabaseUnavailable(f"cannot reach the database: {str(error) or 'no answer'}") from error
 
 
 def _detail(sqlstate: str | None, text: str | None) -> ErrorDetail | None:
