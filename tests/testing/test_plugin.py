@@ -1,6 +1,11 @@
 """The pytest plugin, in a session of its own as a user has it."""
 
+import subprocess
+import sys
+
 import pytest
+
+import jobstream.testing
 
 SESSION = """
 import pytest
@@ -52,3 +57,21 @@ def test_the_plugin_asks_for_no_server_where_no_test_does(
     monkeypatch.setenv("JOBSTREAM_TEST_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
     pytester.makepyfile("def test_nothing(): pass")
     pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
+LIGHT = """
+import sys
+import jobstream.testing.plugin
+assert not {"asyncpg", "sqlalchemy", "litestar", "jobstream.worker"} & {*sys.modules}
+"""
+
+
+def test_the_plugin_loads_nothing_heavy() -> None:
+    subprocess.run([sys.executable, "-c", LIGHT], check=True, timeout=60)
+
+
+def test_every_name_of_the_package_is_there() -> None:
+    for name in jobstream.testing.__all__:
+        assert getattr(jobstream.testing, name).__name__ == name
+    with pytest.raises(AttributeError, match="none_such"):
+        _ = jobstream.testing.none_such

@@ -1,10 +1,12 @@
 """Databases for the tests of an application: one template with the schema a session, a clone of it for each test.
 
-The server is the one of JOBSTREAM_TEST_DATABASE_URL, else an embedded PostgreSQL that the sessions of one user share;
-what a session that was killed left behind is dropped by the next.
+The server is the one of JOBSTREAM_TEST_DATABASE_URL, else an embedded PostgreSQL that the sessions of one user share:
+there what a session that was killed left behind is dropped by the next.
 """
 
 import os
+import secrets
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -35,12 +37,11 @@ class TemporaryDatabases:
     def __init__(self, url: str) -> None:
         """`url` reaches a server on which databases may be made."""
         self._url = url
-        self._own = f"{_PREFIX}{os.getpid()}_"
+        self._own = f"{_PREFIX}{os.getpid()}_{secrets.token_hex(4)}_"
         self._count = 0
 
     def make_template(self, prepare: Callable[[str], object] | None = None) -> None:
         """A database with the schema, to be cloned; `prepare` adds to it what the application has of its own."""
-        self._run(*(f'drop database if exists "{name}" with (force)' for name in self._left()))
         self._run(f'create database "{self._own}template"')
         url = self._url_of("template")
         in_own_loop(lambda: migrate(url))
@@ -57,6 +58,10 @@ class TemporaryDatabases:
             yield self._url_of(str(self._count))
         finally:
             self._run(f'drop database "{name}" with (force)')
+
+    def drop_left(self) -> None:
+        """What sessions of processes that are gone left behind. Only where all who use the server are of this machine."""
+        self._run(*(f'drop database if exists "{name}" with (force)' for name in self._left()))
 
     def drop_template(self) -> None:
         """The end of the session."""
@@ -91,21 +96,32 @@ def temporary_databases(prepare: Callable[[str], object] | None = None) -> Itera
     with ExitStack() as stack:
         url = os.environ.get(URL_VARIABLE)
         if url is None:
-            home = Path(tempfile.gettempdir()) / f"jobstream-testing-{os.geteuid()}"
-            home.mkdir(mode=0o711, exist_ok=True)
-            url = stack.enter_context(EmbeddedServer(home=home, settings=_SETTINGS)).url
-        databases = TemporaryDatabases(url)
+            databases = TemporaryDatabases(
+                stack.enter_context(EmbeddedServer(home=_home(), settings=_SETTINGS)).url
+            )
+            databases.drop_left()
+        else:
+            databases = TemporaryDatabases(url)
         databases.make_template(prepare)
         stack.callback(databases.drop_template)
         yield databases
 
 
+def _home() -> Path:
+    """A folder of this user's own; another account must be able to pass through it where root runs the tests."""
+    home = Path(tempfile.gettempdir()) / f"jobstream-testing-{os.geteuid()}"
+    home.mkdir(mode=0o711, exist_ok=True)
+    found = home.lstat()
+    if found.st_uid != os.geteuid() or not stat.S_ISDIR(found.st_mode):
+        raise RuntimeError(f"{home} belongs to somebody else: set {URL_VARIABLE}, or TMPDIR")
+    return home
+
+
 def _is_alive(pid: str) -> bool:
-    """Whether such a process runs here. On a server that several machines share, another's pid may be taken for ours."""
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:
-        return int(pid) == os.getpid()
+        return False
     except (PermissionError, ValueError):
         return True
-    return int(pid) != os.getpid()
+    return True
