@@ -91,8 +91,10 @@ def _take(browser: Browser, name: str, address: str, prepare: Prepare) -> None:
                 locale="en-GB",
             )
             page = context.new_page()
-            if name in ("loading", "error"):
-                page.route("**/api/v1/jobs*" if name == "loading" else "**/api/v1/queues*", _ANSWERS[name])
+            if name == "loading":
+                page.add_init_script(UNANSWERED)
+            if name == "error":
+                page.route("**/api/v1/queues*", _refuse)
             page.goto(address)
             if name == "login":
                 page.get_by_label("Token").wait_for()
@@ -107,12 +109,16 @@ def _take(browser: Browser, name: str, address: str, prepare: Prepare) -> None:
             context.close()
 
 
-_ANSWERS: dict[str, Callable[[Route], None]] = {
-    "loading": lambda route: None,
-    "error": lambda route: route.fulfill(
+UNANSWERED = """
+const asked = window.fetch;
+window.fetch = (url, init) => (String(url).includes('/api/v1/jobs') ? new Promise(() => {}) : asked(url, init));
+"""
+
+
+def _refuse(route: Route) -> None:
+    route.fulfill(
         status=500, json={"title": "Internal Server Error", "detail": "the database is not available"}
-    ),
-}
+    )
 
 
 def _press(name: str) -> Callable[[BrowserContext, Page], None]:

@@ -1,6 +1,7 @@
 """A real `jobstream serve` and a real browser on it."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -78,6 +79,15 @@ class Site:
         """Return where a job stands."""
         return str(self.sql("select status from jobstream.jobs where id = %s", id)[0][0])
 
+    def figure(self, name: str) -> float:
+        """Read a figure of the server's own, over all its labels."""
+        answer = httpx.get(f"{self.url}metrics")
+        assert answer.status_code == 200, answer.text
+        lines = answer.text.splitlines()
+        found = [float(line.split()[-1]) for line in lines if line.startswith((f"{name} ", f"{name}{{"))]
+        assert found, f"no figure {name}"
+        return sum(found)
+
     def _is_ready(self) -> bool:
         try:
             return httpx.get(f"{self.url}readyz").status_code == 200
@@ -93,7 +103,7 @@ class Watch:
         self.streams: list[str] = []
         self.down = False
         self.expected: list[str] = []
-        self._home = site.url
+        self.home = site.url
 
     def attach(self, page: Page) -> None:
         """Look at everything that the page does from now on."""
@@ -111,7 +121,7 @@ class Watch:
             self.faults.append(f"console {message.type} {message.text} {message.location.get('url')}")
 
     def _request(self, request: Request) -> None:
-        if not request.url.startswith((self._home, "data:", "blob:")):
+        if not request.url.startswith((self.home, "data:", "blob:")):
             self.faults.append(f"foreign request {request.url}")
         if request.headers.get("accept") == "text/event-stream":
             self.streams.append(request.url)
@@ -151,9 +161,17 @@ def bundle(source: Path, target: Path) -> None:
         "--bundle",
         "--format=esm",
         "--jsx=automatic",
+        f"--alias:jobstream/react={ROOT / 'clients' / 'js' / 'src' / 'react.js'}",
         f"--outfile={target}",
     ]
-    result = subprocess.run(command, cwd=ROOT / "clients" / "js", capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        command,
+        cwd=ROOT / "clients" / "js",
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "NODE_PATH": str(MODULES)},
+    )
     assert result.returncode == 0, result.stderr or sys.argv
 
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.site import Site, visitor
+from tests.browser.site import Site, Watch, visitor
 from tests.support.waiting import eventually_sync
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -159,3 +159,59 @@ def test_operator_signs_in_and_acts(browser: Browser, guarded: Site) -> None:
         page.keyboard.press("Enter")
         page.get_by_role("button", name="Cancel").click()
         expect(page.get_by_role("region", name="Timeline")).to_contain_text("cancelled by root")
+
+
+def test_clone_keeps_what_the_job_was_and_takes_what_is_edited(site: Site, page: Page) -> None:
+    backoff = '{"type": "fixed", "base": 7, "max": 9, "jitter": 0}'
+    [(id,)] = site.sql(
+        """
+        select id from jobstream.enqueue(
+            'resize', '{"steps": 3}', queue => 'images', priority => -2, max_attempts => 6, backoff => %s::jsonb,
+            timeout_seconds => 60, labels => '{"team": "shop"}', concurrency_key => 'cdn', owner => 'anna', mode => 'fast'
+        )
+        """,
+        backoff,
+    )
+    page.goto(f"{site.url}#/jobs/{id}")
+    page.get_by_role("button", name="Clone and edit").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Arguments").fill('{"steps": 4}')
+    dialog.get_by_text("The same in SQL").click()
+    statement = dialog.locator("pre").inner_text()
+    dialog.get_by_role("button", name="Create job").click()
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.get_by_role("region", name="Arguments")).to_contain_text("4")
+    site.sql(statement)
+    was, made, typed = site.sql(
+        """
+        select queue, priority, max_attempts, backoff, timeout_seconds, labels, concurrency_key, owner, mode, args -> 'steps'
+        from jobstream.jobs order by id
+        """
+    )
+    assert made[:-1] == typed[:-1] == was[:-1]
+    assert (made[-1], typed[-1]) == (4, 4)
+
+
+def test_bulk_operation_is_followed_over_its_stream_and_never_asked_for(
+    site: Site, watch: tuple[Page, Watch]
+) -> None:
+    page, seen = watch
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    site.sql("select jobstream.enqueue('resize', queue => 'images') from generate_series(1, 1500)")
+    page.goto(f"{site.url}#/jobs?queue=images")
+    page.get_by_role("button", name="Select all that match").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Cancel 1,500 jobs").click()
+    expect(dialog).to_contain_text("1,500 jobs done", timeout=20_000)
+    dialog.get_by_role("button", name="Close").last.click()
+    page.get_by_role("button", name="Select all that match").click()
+    dialog.get_by_role("button", name="Delete", exact=True).click()
+    dialog.get_by_role("button", name="Delete 1,500 jobs").click()
+    expect(dialog).to_contain_text("1,500 jobs done", timeout=20_000)
+    dialog.get_by_role("button", name="Close").last.click()
+    expect(page.get_by_text("No job matches")).to_be_visible()
+    of_bulk = [url for url in asked if "/bulk/0" in url]
+    assert len(of_bulk) == 2
+    assert all("/events" in url for url in of_bulk)
+    assert len([url for url in seen.streams if "/bulk/" in url]) == 2

@@ -49,11 +49,13 @@ def test_tabs_share_one_connection_and_one_takes_over_from_the_other(browser: Br
         for page in (first, second):
             expect(page.get_by_role("row").filter(has_text="one")).to_be_visible()
         assert len(seen.streams) == 1
+        assert site.figure("jobstream_streams") == 1
         first.close()
         expect(second.locator(".live")).to_have_text("live")
         site.enqueue("two")
         expect(second.get_by_role("row").filter(has_text="two")).to_be_visible()
         assert len(seen.streams) == 2
+        eventually_sync(lambda: site.figure("jobstream_streams") == 1)
 
 
 def test_paused_page_holds_still_and_then_shows_everything(site: Site, page: Page) -> None:
@@ -67,32 +69,42 @@ def test_paused_page_holds_still_and_then_shows_everything(site: Site, page: Pag
     expect(page.get_by_role("row").filter(has_text="resize")).to_be_visible()
 
 
-def test_ten_thousand_jobs_and_a_burst_of_events_leave_the_page_responsive(site: Site, page: Page) -> None:
-    site.sql(ENQUEUE, "resize", "images", 9_800)
+def test_ten_thousand_jobs_and_five_hundred_events_a_second_leave_the_page_usable(
+    site: Site, page: Page
+) -> None:
+    asked: list[str] = []
     page.goto(f"{site.url}#/jobs")
     expect(page.locator(".live")).to_have_text("live")
-    expect(page.locator(".window-body .row").first).to_be_visible()
+    expect(page.get_by_text("No jobs yet")).to_be_visible()
+    site.sql(ENQUEUE, "resize", "images", 10_000)
+    expect(page.get_by_text("the newest 10,000 that match")).to_be_visible(timeout=60_000)
+    page.on("request", lambda request: asked.append(request.url))
     page.evaluate(MEASURE)
     begun = time.monotonic()
-    for _ in range(ROUNDS):
-        site.sql(ENQUEUE, "noop", "bulk", 100)
-        site.sql("select id from jobstream.claim('{bulk}', 100, 'w')")
+    for number in range(ROUNDS):
+        site.sql(ENQUEUE, "noop", "bulk", 50)
+        site.sql("select id from jobstream.claim('{bulk}', 50, 'w')")
         site.sql(COMPLETE)
-    rate = ROUNDS * 300 / (time.monotonic() - begun)
-    eventually_sync(lambda: page.locator(".window-body .row").filter(has_text="done").count() > 10)
-    worst, share = page.evaluate("window.measured()")
+        page.wait_for_timeout(max(0.0, begun + (number + 1) * PACE - time.monotonic()) * 1_000)
+    seconds = time.monotonic() - begun
+    measured = page.evaluate("window.measured()")
+    newest = page.locator(".window-body .row").filter(has_text="done")
+    eventually_sync(lambda: newest.count() > 10)
+    done = site.sql("select count(*) from jobstream.jobs where status = 'done'")[0][0]
+    expect(page.get_by_text("the newest 10,000 that match")).to_be_visible()
     page.mouse.move(600, 500)
     page.mouse.wheel(0, 200_000)
     eventually_sync(lambda: page.locator(".window-body .row").count() > 10)
+    # Only what is seen is in the document, and what moves comes over the stream: the counts are read now and then.
     assert page.locator(".window-body .row").count() < 80
-    print(
-        f"{rate:.0f} events/s: longest task {worst:.0f} ms, main thread busy {share:.0%} in tasks over 50 ms"
-    )
-    assert worst < 500
-    assert share < 0.4
+    assert page.evaluate("document.querySelectorAll('*').length") < 3_000
+    assert done == ROUNDS * 50
+    assert [url for url in asked if "/api/v1/jobs" in url] == []
+    assert len(asked) < 6
+    print(f"{ROUNDS * 150 / seconds:.0f} events/s for {seconds:.0f} s: {measured}")
 
 
-ROUNDS = 12
+ROUNDS, PACE = 33, 0.3
 ENQUEUE = """
 select count(*) from jobstream.enqueue_many((
     select jsonb_agg(jsonb_build_object('kind', %s::text, 'queue', %s::text)) from generate_series(1, %s)
@@ -108,9 +120,15 @@ cross join lateral jobstream.complete_many(j.ids, j.attempts, j.results)
 """
 MEASURE = """() => {
     const begun = performance.now();
-    let worst = 0, sum = 0;
+    let longest = 0, busy = 0, frames = 0, slowest = 0, last = begun;
     new PerformanceObserver((list) => {
-        for (const entry of list.getEntries()) { worst = Math.max(worst, entry.duration); sum += entry.duration; }
+        for (const { duration } of list.getEntries()) { longest = Math.max(longest, duration); busy += duration; }
     }).observe({type: 'longtask'});
-    window.measured = () => [worst, sum / (performance.now() - begun)];
+    const frame = (now) => { frames += 1; slowest = Math.max(slowest, now - last); last = now; requestAnimationFrame(frame); };
+    requestAnimationFrame(frame);
+    window.measured = () => {
+        const ms = performance.now() - begun;
+        return `${(frames / ms * 1000).toFixed(0)} frames/s, slowest frame ${slowest.toFixed(0)} ms, longest task ` +
+            `${longest.toFixed(0)} ms, ${(busy / ms * 100).toFixed(1)} % of the time in tasks over 50 ms`;
+    };
 }"""

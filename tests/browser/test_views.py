@@ -8,7 +8,7 @@ from tests.support.waiting import eventually_sync
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-VIEWS = ["", "jobs", "pipelines", "queues", "workers", "dead", "health", "activity"]
+VIEWS = ["", "jobs", "pipelines", "queues", "workers", "schedules", "dead", "health", "activity"]
 
 
 def test_new_job_shows_up_runs_and_ends_before_the_eyes_of_whoever_looks(site: Site, page: Page) -> None:
@@ -78,6 +78,8 @@ def test_overview_says_what_needs_somebody(site: Site, page: Page) -> None:
     needs = page.get_by_role("region", name="Needs attention")
     expect(needs).to_contain_text("lonely has no worker, 1 job wait")
     expect(needs).to_contain_text("stopped is paused by")
+    # Nothing is older than a quarter of an hour, so that is what is looked at.
+    expect(page.get_by_label("Span of time")).to_have_value("900")
     needs.get_by_role("button", name="Resume").click()
     expect(needs).not_to_contain_text("stopped is paused")
 
@@ -88,6 +90,10 @@ def test_axe_finds_nothing_serious_in_any_view(browser: Browser, site: Site, sch
     site.work()
     ids = [site.enqueue("resize"), site.enqueue("explode"), site.enqueue("noop", "bulk")]
     site.sql("select jobstream.enqueue('noop', queue => 'later', delay => '1 h')")
+    site.sql("select jobstream.put_schedule('nightly', '0 3 * * *', 'UTC', '{\"kind\": \"noop\"}')")
+    [(pipeline,)] = site.sql(
+        'select jobstream.create_pipeline(\'import\', \'[{"key": "a", "kind": "wait"}]\') ->> \'id\''
+    )
     eventually_sync(lambda: all(site.status(id) in ("done", "dlq") for id in ids))
     site.sql("select jobstream.retry(id) from jobstream.jobs where kind = 'noop' and queue = 'bulk'")
     with visitor(browser, site, color_scheme=scheme, viewport={"width": width, "height": 900}) as (
@@ -95,7 +101,7 @@ def test_axe_finds_nothing_serious_in_any_view(browser: Browser, site: Site, sch
         _,
     ):
         page = context.new_page()
-        for view in [*VIEWS, f"jobs/{ids[1]}"]:
+        for view in [*VIEWS, f"jobs/{ids[1]}", f"pipelines/{pipeline}", "jobs?kind=none"]:
             page.goto(f"{site.url}#/{view}")
             expect(page.locator("[aria-busy=true]")).to_have_count(0)
             expect(page.locator(".live")).to_have_text("live")
@@ -127,3 +133,48 @@ def test_keys_reach_everything(site: Site, page: Page) -> None:
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{site.url}#/jobs/{first}")
     assert first < second
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_in_dialogs_and_at_the_door(
+    browser: Browser, site: Site, guarded: Site, scheme: str
+) -> None:
+    id = site.enqueue("resize")
+    dialogs = {
+        "jobs": ["New job", "Select all jobs"],
+        f"jobs/{id}": ["Clone and edit"],
+        "queues": ["Limits of images"],
+        "schedules": ["New schedule"],
+    }
+    with visitor(browser, site, color_scheme=scheme, viewport={"width": 390, "height": 800}) as (context, _):
+        page = context.new_page()
+        for view, names in dialogs.items():
+            page.goto(f"{site.url}#/{view}")
+            for name in names:
+                page.get_by_role("button", name=name).click()
+                for line in page.get_by_role("dialog").locator("summary").all():
+                    line.click()
+                assert serious(page) == [], name
+                page.keyboard.press("Escape")
+                expect(page.get_by_role("dialog")).to_have_count(0)
+        page.keyboard.press("?")
+        assert serious(page) == []
+    with visitor(browser, guarded, color_scheme=scheme) as (context, seen):
+        seen.expected.append("status of 401")
+        page = context.new_page()
+        page.goto(guarded.url)
+        expect(page.get_by_label("Token")).to_be_focused()
+        assert serious(page) == []
+
+
+def test_view_that_cannot_be_read_says_so_and_is_tried_again(site: Site, watch: tuple[Page, Watch]) -> None:
+    page, seen = watch
+    seen.expected.append("status of 500")
+    page.route("**/api/v1/queues*", lambda route: route.fulfill(status=500, json={"title": "out of order"}))
+    page.goto(f"{site.url}#/queues")
+    expect(page.get_by_role("alert")).to_contain_text("out of order")
+    assert serious(page) == []
+    page.unroute("**/api/v1/queues*")
+    site.enqueue("resize")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("region", name="Queues").get_by_text("images")).to_be_visible()

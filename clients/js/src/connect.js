@@ -6,7 +6,7 @@ import { openByEventSource, openByFetch } from './links.js';
 import { SharedConnection, sharingIsPossible } from './sharing.js';
 import { Stream } from './stream.js';
 
-const CALLBACK_NAMES = ['onEvent', 'onEvents', 'onReset', 'onEnd', 'onState', 'onSummary', 'onBulk'];
+const CALLBACK_NAMES = ['onEvent', 'onEvents', 'onReset', 'onEnd', 'onState', 'onSummary', 'onBulk', 'onHeartbeat'];
 
 /** Opens a stream of events. See types/index.d.ts for the options. */
 export function connect(options = {}) {

@@ -20,6 +20,8 @@ export class Connection {
   #retryMs = 500;
   #liveSince = 0;
   #wake = () => this.#wakeUp();
+  /** The network is gone, it is said, and nothing would tell of it for as long as heartbeats may take: try. */
+  #doubt = () => this.state.phase === 'live' && this.#connect();
   heard = 0;
   state = { phase: 'connecting' };
 
@@ -37,6 +39,7 @@ export class Connection {
 
   start() {
     globalThis.addEventListener?.('online', this.#wake);
+    globalThis.addEventListener?.('offline', this.#doubt);
     globalThis.document?.addEventListener('visibilitychange', this.#wake);
     this.#connect();
   }
@@ -56,6 +59,7 @@ export class Connection {
   #stop() {
     this.#drop();
     globalThis.removeEventListener?.('online', this.#wake);
+    globalThis.removeEventListener?.('offline', this.#doubt);
     globalThis.document?.removeEventListener('visibilitychange', this.#wake);
   }
 

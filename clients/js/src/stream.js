@@ -4,8 +4,8 @@ import { Gate, lineUp, Reset } from './lineup.js';
 const REMEMBERED = 2_000;
 const TRIES = 3;
 
-/** Control events that are for whoever listens; heartbeats and hellos are the connection's own business. */
-const CALLBACKS = { reset: 'onReset', end: 'onEnd', summary: 'onSummary', bulk: 'onBulk', hello: 'onHello' };
+/** Control events for whoever listens; what a connection does about them it does by itself. */
+const CALLBACKS = { reset: 'onReset', end: 'onEnd', summary: 'onSummary', bulk: 'onBulk', hello: 'onHello', heartbeat: 'onHeartbeat' };
 
 export class Stream {
   #connection;

@@ -123,6 +123,8 @@ export interface StreamListener {
   onEnd?(end: { reason?: string }): void;
   /** On the stream of a bulk operation (`url` names it: `…/api/v1/bulk/{id}/events`): at once, and whenever it got further. */
   onBulk?(bulk: BulkState): void;
+  /** The server spoke though nothing had happened. */
+  onHeartbeat?(): void;
   onState?(state: StreamState): void;
 }
 

@@ -8,7 +8,9 @@ let stream;
 
 export const live = { phase: 'connecting', wasLive: false, isPaused: false, missed: 0 };
 
-/** Adds `{onEvents, onReset, onBack, onBeat}`; returns what takes them away. onReset: read again whatever is shown. */
+/**
+ * Adds `{onEvents, onReset, onBack, onBeat}`; returns what takes them away. onReset: read again whatever is shown; onBeat: the server spoke
+ * though nothing had happened, which is when to look at what changes without an event. */
 export function listen(listener) {
   listeners.add(listener);
   return () => listeners.delete(listener);
@@ -28,6 +30,7 @@ export function open() {
       if (live.isPaused) redrawSoon();
     },
     onReset: () => tell('onReset'),
+    onHeartbeat: () => live.isPaused || tell('onBeat'),
     onState: (state) => {
       const isBack = state.phase === 'live' && live.phase !== 'live' && live.wasLive;
       Object.assign(live, { phase: state.phase, until: state.until, wasLive: live.wasLive || state.phase === 'live' });

@@ -4,8 +4,17 @@ const listeners = new Set();
 
 export function parse(hash = location.hash) {
   const [path, query = ''] = hash.replace(/^#\/?/, '').split('?');
-  const parts = path.split('/').filter(Boolean).map(decodeURIComponent);
+  const parts = path.split('/').filter(Boolean).map(decoded);
   return { view: parts[0] ?? 'overview', id: parts[1], query: new URLSearchParams(query) };
+}
+
+/** An address that was mangled on its way leads nowhere, it breaks nothing. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** An address: `link('jobs', id, {status: ['failed'], q: ''})`; empty values are left out. */

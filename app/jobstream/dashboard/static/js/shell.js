@@ -29,7 +29,7 @@ export function Shell({ route, entry, view, state }) {
         h('span', { class: 'spring' }),
         h(Live),
         h(Button, { onClick: state.toggleSql, kind: state.showsSql ? 'on' : '', title: 'The same in psql', label: 'Show SQL' }, h('span', { class: 'opt' }, 'Show '), 'SQL'),
-        may('write') && h(Button, { kind: 'pri', onClick: () => openNewJob() }, 'New job')),
+        may('write') && h(Button, { kind: 'pri', onClick: () => openNewJob(), label: 'New job' }, 'New', h('span', { class: 'opt' }, ' job'))),
       h(Banner),
       state.showsSql && h('section', { class: 'card', 'aria-label': 'SQL' }, view.sql().map((text) => h(Sql, { text, key: text }))),
       h('div', { class: 'view', key: `${entry.name}/${route.id ?? ''}` }, view.render())),

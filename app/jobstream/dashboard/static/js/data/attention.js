@@ -5,6 +5,7 @@ import { link } from '../router.js';
 import { reasonOf } from '../ui/status.js';
 
 const LONG_SECONDS = 60;
+const LONGEST = 80;
 const DAY_MS = 86_400_000;
 
 /** `[{key, level, text: [..], href, at, action}]`, the gravest first. */
@@ -24,7 +25,8 @@ export function attention({ queues = [], workers, groups = [], checks = [], sche
 const OWN_CHECKS = ['workers', 'stuck_jobs', 'event_days', 'old_snapshot'];
 
 function deadGroup({ kind, match, reason, count, first_at: at, sample_error: error }) {
-  const cause = firstLine(error).slice(0, 80) || reasonOf(reason);
+  const line = firstLine(error) || reasonOf(reason);
+  const cause = line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line;
   return { key: `dead ${kind} ${match} ${reason}`, level: 'bad', strong: `${count} × ${cause}`, rest: ' in ', code: kind, at, href: link('dead') };
 }
 

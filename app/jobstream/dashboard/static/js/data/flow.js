@@ -70,6 +70,12 @@ export class Flow {
     return this.stats !== undefined && Date.parse(this.stats.covered_since) > Date.parse(this.stats.since) + 1_000;
   }
 
+  /** Whether something happened, and nothing before so many seconds ago. */
+  isYoungerThan(seconds) {
+    const first = this.stats?.buckets[0];
+    return first !== undefined && serverNow() - Date.parse(first.at) < seconds * 1_000;
+  }
+
   /** Seconds from due to claimed, by bucket. */
   waits(name) {
     const found = new Map((this.stats?.waits ?? []).map((wait) => [Date.parse(wait.at), wait[name]]));

@@ -15,6 +15,7 @@ export class JobDetail {
   error = undefined;
   isDeleted = false;
   isLoading = true;
+  #path;
   #last = 0;
   #held = [];
   #isReading = false;
@@ -24,6 +25,7 @@ export class JobDetail {
 
   constructor(id) {
     this.id = id;
+    this.#path = `jobs/${encodeURIComponent(id)}`;
     this.#leave = live.listen({ onEvents: (events) => this.#take(events), onReset: () => this.reload(), onBack: () => this.reload() });
     this.reload();
   }
@@ -51,15 +53,15 @@ export class JobDetail {
   }
 
   async #readJob() {
-    this.job = await api.get(`jobs/${this.id}`);
+    this.job = await api.get(this.#path);
     redraw();
-    const { explanation } = await api.get(`jobs/${this.id}/explain`).catch(() => ({}));
+    const { explanation } = await api.get(`${this.#path}/explain`).catch(() => ({}));
     this.explanation = explanation;
   }
 
   async #readEvents() {
     while (!this.#isStopped && this.events.length < MOST) {
-      const page = await api.get(`jobs/${this.id}/events`, { after: this.#last, limit: PAGE });
+      const page = await api.get(`${this.#path}/events`, { after: this.#last, limit: PAGE });
       if (page.reset) this.events = [];
       if (page.reset) this.#last = 0;
       this.#append(page.items);

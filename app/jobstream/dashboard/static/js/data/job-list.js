@@ -6,6 +6,7 @@ import { admits, forServer } from './filters.js';
 import { changed, isCreation, rowOf, rowOfCreation } from './job-row.js';
 
 const PAGE = 100;
+const NEXT_PAGE = 200;
 const KEPT_AT_MOST = 10_000;
 const LOOKED_UP_AT_ONCE = 20;
 
@@ -100,7 +101,7 @@ export class JobList {
     this.isLoading = true;
     const { signal } = this.#abort;
     try {
-      const page = await api.get('jobs', { ...this.#asked, limit: this.limit, cursor: this.#nextCursor }, { signal });
+      const page = await api.get('jobs', { ...this.#asked, limit: NEXT_PAGE, cursor: this.#nextCursor }, { signal });
       for (const job of page.items) if (!this.#byId.has(job.id)) this.#byId.set(job.id, rowOf(job));
       this.#nextCursor = page.next_cursor;
       this.#settle();

@@ -5,6 +5,7 @@ import { Resource } from './resource.js';
 export const queuesResource = () => new Resource((signal) => api.get('queues', {}, { signal }), {
   isAbout: (event) => event.type === 'status' || event.type === 'deleted',
   everyMs: 1_500,
+  isQuiet: true,
 });
 
 export const countOf = (queue, status) => queue.counts?.[status] ?? 0;

@@ -18,13 +18,16 @@ export class Resource {
   #isReading = false;
   #isStale = false;
 
-  /** `read(signal)`; `isAbout(event)`: whether it may change what was read; at most once in `everyMs`. */
-  constructor(read, { isAbout = () => false, everyMs = 1_000 } = {}) {
+  /**
+   * `read(signal)`; `isAbout(event)`: whether it may change what was read; at most once in `everyMs`. `isQuiet`: it changes without
+   * events too (workers come and go), so it is also read when the server gives a sign of life in silence. */
+  constructor(read, { isAbout = () => false, everyMs = 1_000, isQuiet = false } = {}) {
     this.#read = read;
     this.#isAbout = isAbout;
     this.#everyMs = everyMs;
     this.#unlisten = live.listen({
       onEvents: (events) => events.some((event) => this.#isAbout(event)) && this.touch(),
+      onBeat: () => isQuiet && this.touch(),
       onReset: () => this.reload(),
       onBack: () => this.reload(),
     });

@@ -16,7 +16,7 @@ const LABELS = {
 const COLUMNS = [{ title: 'Job' }, { title: 'Kind' }, { title: 'Queue', kind: 'opt' }, { title: 'Status' }, { title: 'Why' }, { title: 'Since', kind: 'n' }];
 
 export function create() {
-  const health = new Resource((signal) => api.get('health', {}, { signal }), { isAbout: (event) => event.type === 'status', everyMs: 5_000 });
+  const health = new Resource((signal) => api.get('health', {}, { signal }), { isAbout: (event) => event.type === 'status', everyMs: 5_000, isQuiet: true });
   return {
     title: 'Health',
     stop: () => health.stop(),

@@ -98,6 +98,7 @@ function Selection({ selected, busy, act, filter, list }) {
 
 function describe(list) {
   const count = list.ids.length;
+  if (list.isLoading && !count) return '';
   if (list.isCut) return `the newest ${number(count)} that match`;
   return list.isComplete ? many(count, 'job') : `${number(count)} loaded`;
 }

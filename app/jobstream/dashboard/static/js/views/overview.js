@@ -19,34 +19,53 @@ import { Table } from '../ui/table.js';
 import { Time } from '../ui/time.js';
 import { FewJobs } from './job-cells.js';
 
-const SPANS = [[900, 'Last 15 min'], [3_600, 'Last hour'], [86_400, 'Last day']];
+const QUARTER = 900;
+const HOUR = 3_600;
+const SPANS = [[QUARTER, 'Last 15 min'], [HOUR, 'Last hour'], [86_400, 'Last day']];
 const OPEN = ['failed', 'running', 'pending', 'waiting'];
 const aboutJobs = (event) => event.type === 'status';
 
 export function create(route) {
-  let flow = new Flow(Number(route.query.get('span')) || 3_600);
+  const asked = (query) => Number(query.get('span')) || undefined;
+  let flow = new Flow(asked(route.query) ?? HOUR);
+  let closer;
+  let isChosen = asked(route.query) !== undefined;
+  // Where all that happened is young an hour shows little of it: who did not ask for one gets the quarter.
+  const lookCloser = () => {
+    if (!isChosen && flow.stats) {
+      isChosen = true;
+      if (flow.isYoungerThan(QUARTER)) closer = new Flow(QUARTER);
+    }
+    if (!closer?.stats) return;
+    flow.stop();
+    flow = closer;
+    closer = undefined;
+  };
   const queues = queuesResource();
   const groups = new Resource((signal) => api.get('errors', {}, { signal }), { isAbout: (event) => event.status === 'dlq' || event.data?.from === 'dlq', everyMs: 2_000 });
-  const workers = new Resource((signal) => api.get('workers', {}, { signal }), { isAbout: aboutJobs, everyMs: 10_000 });
-  const schedules = new Resource((signal) => api.get('schedules', {}, { signal }), { isAbout: aboutJobs, everyMs: 30_000 });
-  const health = may('operate') ? new Resource((signal) => api.get('health', {}, { signal }), { isAbout: aboutJobs, everyMs: 10_000 }) : undefined;
+  const workers = new Resource((signal) => api.get('workers', {}, { signal }), { isAbout: aboutJobs, everyMs: 10_000, isQuiet: true });
+  const schedules = new Resource((signal) => api.get('schedules', {}, { signal }), { isAbout: aboutJobs, everyMs: 30_000, isQuiet: true });
+  const health = may('operate') ? new Resource((signal) => api.get('health', {}, { signal }), { isAbout: aboutJobs, everyMs: 10_000, isQuiet: true }) : undefined;
   const running = new JobList({ status: ['running'] }, { limit: 20, cap: 500 });
   const latest = new JobList({}, { limit: 20, cap: 100 });
   const parts = [queues, groups, workers, schedules, health, running, latest].filter(Boolean);
 
   return {
     title: 'Overview',
-    stop: () => [flow, ...parts].forEach((part) => part.stop()),
+    stop: () => [flow, closer, ...parts].filter(Boolean).forEach((part) => part.stop()),
     update(next) {
-      const seconds = Number(next.query.get('span')) || 3_600;
+      const seconds = asked(next.query) ?? HOUR;
+      isChosen = true;
+      closer?.stop();
+      closer = undefined;
       if (seconds === flow.seconds) return;
       flow.stop();
       flow = new Flow(seconds);
     },
     sql: () => [sql.flow(flow.seconds, Math.max(1, Math.floor(flow.seconds / 60))), sql.pickup(flow.seconds), sql.queues(), sql.dead(), sql.status()],
-    controls: () => h('label', { class: 'inline' }, h('span', { class: 'unseen' }, 'Span of time'),
-      h('select', { value: String(flow.seconds), onChange: (event) => amend(link('overview', undefined, { span: event.target.value === '3600' ? '' : event.target.value })) },
-        SPANS.map(([seconds, label]) => h('option', { value: String(seconds), key: seconds }, label)))),
+    controls: () => (lookCloser(), h('label', { class: 'inline' }, h('span', { class: 'unseen' }, 'Span of time'),
+      h('select', { value: String(flow.seconds), onChange: (event) => amend(link('overview', undefined, { span: event.target.value })) },
+        SPANS.map(([seconds, label]) => h('option', { value: String(seconds), key: seconds }, label))))),
     render: () => [
       h(Tiles, { flow, queues, groups }),
       h('div', { class: 'two' }, h(Queues, { queues, flow }), h(NeedsAttention, { queues, groups, workers, schedules, health, flow })),
@@ -111,7 +130,7 @@ function queueCells(queue, queues, flow) {
     h('a', { href: link('jobs', undefined, { queue: queue.name }) }, queue.name, queue.paused && h('span', { class: 'tag warn' }, 'paused')),
     number(countOf(queue, 'pending')), number(countOf(queue, 'running')), queue.max_running ?? '–',
     h(Spark, { points, height: 16, label: `Jobs of ${queue.name} done over time` }),
-    countOf(queue, 'pending') && at ? h(Time, { at, form: 'age' }) : '–',
+    countOf(queue, 'pending') && at ? h(Time, { at, form: 'rough' }) : '–',
     ...(may('operate') ? [h(Button, { onClick: () => setPaused(queue.name, !queue.paused).then(() => queues.reload()) }, queue.paused ? 'Resume' : 'Pause')] : []),
   ];
 }

@@ -13,7 +13,7 @@ import { Time } from '../ui/time.js';
 import { shapeOf, Steps } from './pipelines.js';
 
 export function create({ id }) {
-  const pipeline = new Resource((signal) => api.get(`pipelines/${id}`, {}, { signal }), { isAbout: (event) => event.pipeline_id === id, everyMs: 250 });
+  const pipeline = new Resource((signal) => api.get(`pipelines/${encodeURIComponent(id)}`, {}, { signal }), { isAbout: (event) => event.pipeline_id === id, everyMs: 250 });
   const act = (verb, words) => api.post(`pipelines/${id}/${verb}`).then(() => { toast(words); pipeline.reload(); }, complain);
   return {
     get title() { return pipeline.value?.name ?? 'Pipeline'; },

@@ -34,7 +34,7 @@ function cellsOf(queue, queues) {
   const at = oldestAt(queue, queues.readAt);
   return [
     h('span', {}, h('a', { href: link('jobs', undefined, { queue: queue.name }) }, h('b', {}, queue.name)),
-      queue.paused && h(Tag, { kind: 'warn' }, `paused${queue.paused_by ? ` by ${queue.paused_by}` : ''}`)),
+      queue.paused && h(Tag, { kind: 'warn' }, 'paused', queue.paused_by && h('span', { class: 'opt' }, ` by ${queue.paused_by}`))),
     ...COUNTED.map((status) => (countOf(queue, status) ? h('a', { href: link('jobs', undefined, { queue: queue.name, status }) }, number(countOf(queue, status))) : h('span', { class: 'faint' }, '0'))),
     countOf(queue, 'pending') && at ? h(Time, { at, form: 'rough' }) : '–',
     h('span', { class: 'soft' }, limits(queue)),

@@ -16,7 +16,7 @@ import { openSchedule } from './schedule-form.js';
 const MISSED = { last: 'of missed times the last is made up for', all: 'missed times are all made up for', skip: 'missed times are let go' };
 
 export function create() {
-  const schedules = new Resource((signal) => api.get('schedules', {}, { signal }), { isAbout: (event) => event.type === 'status' && event.data?.from === null, everyMs: 2_000 });
+  const schedules = new Resource((signal) => api.get('schedules', {}, { signal }), { isAbout: (event) => event.type === 'status' && event.data?.from === null, everyMs: 2_000, isQuiet: true });
   const tried = (run) => run().then(() => schedules.reload(), complain);
   return {
     title: 'Schedules',

@@ -12,7 +12,7 @@ import { Time } from '../ui/time.js';
 const COLUMNS = [{ title: 'Worker' }, { title: 'Queues' }, { title: 'Kinds', kind: 'opt' }, { title: 'Running', kind: 'n' }, { title: 'CPU', kind: 'n opt' }, { title: 'Memory', kind: 'n opt' }, { title: 'Since', kind: 'n opt' }, { title: 'Seen', kind: 'n' }];
 
 export function create() {
-  const workers = new Resource((signal) => api.get('workers', {}, { signal }), { isAbout: (event) => event.type === 'status', everyMs: 3_000 });
+  const workers = new Resource((signal) => api.get('workers', {}, { signal }), { isAbout: (event) => event.type === 'status', everyMs: 3_000, isQuiet: true });
   return {
     title: 'Workers',
     stop: () => workers.stop(),
