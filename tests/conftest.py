@@ -36,7 +36,9 @@ LONG = (
     "worker/",
     "sql/test_rivals",
     "api/test_access_matrix",
+    "api/test_fuzz",
     "api/test_openapi",
+    "api/test_paging",
     "api/test_schemathesis",
 )
 _session = ExitStack()

@@ -172,3 +172,17 @@ def test_a_member_that_is_missing_is_refused_and_not_mended() -> None:
         decode_mended(b'{"attempt": 1}', Fail, "error")
     with pytest.raises(Rejected, match="results"):
         decode_without(b'{"attempt": 1, "results": 1}', Complete, "result")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        b"[" * 100_000,
+        b"[" * 2_000 + b"]" * 2_000,
+        b'{"message":' * 900 + b'"\\u0000"' + b"}" * 900,
+        b"1e400000",
+    ],
+)
+def test_an_error_that_cannot_be_looked_through_is_refused(error: bytes) -> None:
+    with pytest.raises(Rejected):
+        decode_mended(b'{"attempt": 1, "error": %b}' % error, Fail, "error")

@@ -6,6 +6,7 @@ import pytest
 from jobstream.api import server
 from tests.api.conftest import Serve
 from tests.api.support import UNKNOWN, Api, new_key, problem
+from tests.support import eventually
 
 ANSWERS = [
     ("GET", "//"),
@@ -251,3 +252,39 @@ async def test_secrets_reach_no_log(serve: Serve, caplog: pytest.LogCaptureFixtu
     assert "?ticket=***" in ours
     assert secret.rpartition("_")[2] not in ours
     assert ticket.rpartition(".")[2] not in ours
+
+
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/", "/schema", "/api/v1/jobs", "/api/v1/jobs?limit=x", "/nowhere"]
+)
+async def test_head_is_get_without_its_body(api: Api, path: str) -> None:
+    got, head = await api.http.get(path), await api.http.head(path)
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    for name in ("content-type", "content-length", "x-content-type-options"):
+        assert head.headers[name] == got.headers[name]
+
+
+async def test_head_of_a_stream_ends_with_its_headers(api: Api) -> None:
+    head = await api.http.head("/api/v1/events")
+    assert head.headers["content-type"].startswith("text/event-stream")
+    await eventually(lambda: len(api.services.ticker) == 0)
+
+
+@pytest.mark.parametrize("method", ["TRACE", "PUT", "DELETE", "PATCH", "BREW"])
+async def test_other_methods_are_refused_with_those_that_there_are(api: Api, method: str) -> None:
+    answer = await api.request(method, "/jobs")
+    assert answer.status_code in (400, 405)
+    if answer.status_code == 405:
+        assert problem(answer) == (405, "invalid")
+        assert {"GET", "POST"} <= set(answer.headers["allow"].replace(" ", "").split(","))
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded"])
+async def test_with_a_token_a_body_is_json_whatever_it_says(serve: Serve, media_type: str) -> None:
+    api = await serve(auth="token")
+    alice = api.as_(await api.services.tokens.create("alice", ["read", "write"]))
+    headers = {"Content-Type": media_type, "Idempotency-Key": "k"}
+    answer = await alice.post("/jobs", content=b'{"spec": {"kind": "k"}}', headers=headers)
+    assert answer.status_code == 202
+    refused = await alice.post("/jobs", content=b"spec=1", headers={**headers, "Idempotency-Key": "l"})
+    assert problem(refused) == (400, "invalid")

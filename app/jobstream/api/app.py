@@ -14,6 +14,7 @@ from litestar.types import Message, Scope
 from jobstream.api.access import admit
 from jobstream.api.dependencies import COMMON
 from jobstream.api.documents import openapi
+from jobstream.api.head import HeadAsGet
 from jobstream.api.parameters import refuse_unknown
 from jobstream.api.problems import HANDLERS
 from jobstream.api.routes.bulk import BulkController
@@ -78,7 +79,7 @@ def _application(settings: Settings, **options: Any) -> Litestar:
             WorkersController,
         ],
     )
-    return Litestar(
+    app = Litestar(
         [api, HealthController, PageController],
         dependencies=COMMON,
         guards=[admit, throttle, refuse_unknown],
@@ -91,6 +92,8 @@ def _application(settings: Settings, **options: Any) -> Litestar:
         logging_config=None,
         **options,
     )
+    app.asgi_handler = HeadAsGet(app.asgi_handler)
+    return app
 
 
 async def tell_all_methods(message: Message, scope: Scope) -> None:

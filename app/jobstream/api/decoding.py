@@ -6,7 +6,7 @@ lone surrogates, numbers out of range) never gets as far as the database.
 
 import json
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -43,9 +43,7 @@ def decode_without(body: bytes, type: type[T], member: str) -> tuple[T, str | No
     try:
         return decode(body, type), None
     except Rejected as refused:
-        document = _faulty(body, refused, member)
-        del document[member]
-        return decode(json.dumps(document).encode(), type), refused.message
+        return decode(_rewritten(body, refused, member, None), type), refused.message
 
 
 def decode_mended(body: bytes, type: type[T], member: str) -> T:
@@ -53,19 +51,25 @@ def decode_mended(body: bytes, type: type[T], member: str) -> T:
     try:
         return decode(body, type)
     except Rejected as refused:
-        document = _faulty(body, refused, member)
-        document[member] = _mended(document[member])
-        return decode(json.dumps(document).encode(), type)
+        return decode(_rewritten(body, refused, member, _mended), type)
 
 
-def _faulty(body: bytes, refused: Rejected, member: str) -> dict[str, Any]:
-    """The document, if it was refused for what that member holds; raises the refusal again if not."""
+def _rewritten(body: bytes, refused: Rejected, member: str, mend: Callable[[Any], Any] | None) -> bytes:
+    """The body with that member mended, or without it, if it was refused for what it holds; raises the refusal again if not."""
     if (refused.faults[0].pointer or "").split("/")[1:2] != [member]:
         raise refused
-    document: dict[str, Any] = json.loads(body)
-    if member not in document:
-        raise refused
-    return document
+    try:
+        document: dict[str, Any] = json.loads(body)
+        value = document.pop(member)
+        if mend is not None:
+            document[member] = mend(value)
+        return json.dumps(document).encode()
+    except (
+        ValueError,
+        KeyError,
+        RecursionError,
+    ):  # no JSON at all, or nested too deeply to be looked through
+        raise refused from None
 
 
 def _mended(value: Any) -> Any:
