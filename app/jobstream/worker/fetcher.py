@@ -161,7 +161,8 @@ class Fetcher:
         claims = (by_turns and self._plan_turns(room, started)) or self._plan(room)
         if not claims:
             return Found.NO_ROOM
-        after = self._positions.after(started)
+        # A claim that finds too few behind the position looks from the head as well: where that is likely, only from there.
+        after = self._positions.after(started) if self._is_pressed else None
         found, claimed = Found.ALL, list[ClaimedJob]()
         for claim in claims:
             limit = min(claim.limit, room - len(claimed))
