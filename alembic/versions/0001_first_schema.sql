@@ -407,6 +407,10 @@ comment on column jobstream.job_awaits.upstream_id is 'The job that has not ende
 create index job_awaits_by_upstream on jobstream.job_awaits (upstream_id, job_id);
 comment on index jobstream.job_awaits_by_upstream is 'Who waits for a job that has just ended.';
 
+-- Where all who wait wait for one job, the planner would take every upstream for such a one, and go through all of the
+-- table for each job that ends.
+alter table jobstream.job_awaits alter column upstream_id set (n_distinct = -0.5);
+
 -- tables/job_events.sql
 -- Append-only, partitioned by UTC day. id comes from a plain sequence with cache 1: a cached block would break the order
 -- of one job's events. xid is what exact cursors are made of: what is visible now and was not in an earlier snapshot.
@@ -2708,8 +2712,8 @@ comment on function jobstream.enqueue(
 -- Claiming: FOR UPDATE SKIP LOCKED in index order inside a materialized CTE, then an UPDATE by ctid: joins of jobs to an
 -- array flip to a sequential scan from a few hundred rows on.
 -- What workers, producers and maintenance call plans without sequential scans: a session keeps the plans that it made when
--- a table was small, or when all who waited waited for one job, and would go through all of it for each job later on
--- (100,000 waiting for one: 3,300 jobs/s became 140).
+-- a table was small, and would go through all of it for each job once it is large. Claims and maintenance plan without
+-- bitmaps too: these read all that is pending, or due, before the first is taken, where an index gives them in order.
 
 -- How many jobs a queue may hand out now, at most p_limit: pause, max_running and rate. Where max_running or a rate is
 -- set the queue's row stays locked until the transaction ends, and counting is a statement of its own after the lock:
@@ -2827,6 +2831,7 @@ language plpgsql
 security definer
 set search_path = ''
 set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
 declare
     v_now timestamptz := jobstream.clock();
@@ -4436,6 +4441,7 @@ language plpgsql
 security definer
 set search_path = ''
 set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
 declare
     v_batch constant integer := 1000;

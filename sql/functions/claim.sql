@@ -1,8 +1,8 @@
 -- Claiming: FOR UPDATE SKIP LOCKED in index order inside a materialized CTE, then an UPDATE by ctid: joins of jobs to an
 -- array flip to a sequential scan from a few hundred rows on.
 -- What workers, producers and maintenance call plans without sequential scans: a session keeps the plans that it made when
--- a table was small, or when all who waited waited for one job, and would go through all of it for each job later on
--- (100,000 waiting for one: 3,300 jobs/s became 140).
+-- a table was small, and would go through all of it for each job once it is large. Claims and maintenance plan without
+-- bitmaps too: these read all that is pending, or due, before the first is taken, where an index gives them in order.
 
 -- How many jobs a queue may hand out now, at most p_limit: pause, max_running and rate. Where max_running or a rate is
 -- set the queue's row stays locked until the transaction ends, and counting is a statement of its own after the lock:
@@ -120,6 +120,7 @@ language plpgsql
 security definer
 set search_path = ''
 set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
 declare
     v_now timestamptz := jobstream.clock();

@@ -452,6 +452,7 @@ language plpgsql
 security definer
 set search_path = ''
 set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
 declare
     v_batch constant integer := 1000;
