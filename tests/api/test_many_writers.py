@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from tests.api.conftest import Serve
 from tests.api.support import Api
 from tests.support import Connect, Connection
 
@@ -66,3 +67,28 @@ async def test_json_pages_go_on_from_page_to_page(
     await api.create("late")
     page = (await api.get("/events", params={"after": cursor}, headers={"Accept": "application/json"})).json()
     assert [item["kind"] for item in page["items"]] == ["late"]
+
+
+async def test_tokens_made_while_catching_up_from_memory_are_kept_too(
+    api: Api, serve: Serve, conn: Connection, writers: list[Connection]
+) -> None:
+    """They are of the client's own batch, which no look of the hub's ever had, and any instance must know them."""
+    async with api.stream("/events") as watching:
+        await watching.until("hello")
+        await api.create("before")
+        await watching.until("status", kind="before")
+        cursor = (await api.get("/jobs")).headers["event-cursor"]
+        for kind in ("a", "b", "c"):
+            await api.create(kind)
+            await watching.until("status", kind=kind)
+        before = api.services.backfills.from_ring
+        async with api.stream("/events", last_event_id=cursor) as events:
+            told = [await events.until("status", kind=kind) for kind in ("a", "b", "c")]
+        assert api.services.backfills.from_ring > before
+    assert all(".n." in event.id for event in told)
+    other = await serve()
+    for event, rest in zip(told, (["b", "c"], ["c"]), strict=False):
+        async with other.stream("/events", last_event_id=event.id) as events:
+            for kind in rest:
+                await events.until("status", kind=kind)
+            assert [each.type for each in events.seen] == ["hello"] + ["status"] * len(rest)

@@ -1,4 +1,4 @@
-"""`jobstream` with a ring that holds next to nothing: who comes back is served from the table."""
+"""`jobstream` with a ring that holds nothing: who comes back is served from the table, as one that was away for long."""
 
 from functools import partial
 
@@ -7,5 +7,5 @@ from jobstream.cli import main
 from jobstream.hub import Bounds, Hub, Ring
 
 if __name__ == "__main__":
-    vars(services)["Hub"] = partial(Hub, ring=Ring(Bounds(messages=20)))
+    vars(services)["Hub"] = partial(Hub, ring=Ring(Bounds(messages=0)))
     main()

@@ -1,23 +1,29 @@
 """One look at a stream: what it tells until that will do."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
 
 from tests.streams.wire import Block, Blocks, opened
 from tests.support import Process
 
+ROOT = Path(__file__).parents[2]
 API = "/api/v1"
 CONTROL = ("hello", "heartbeat", "reset", "end")
 
 
+SERVE = (sys.executable, "-m", "jobstream.cli")
+FORGETFUL = (sys.executable, "-m", "tests.streams.forgetful")
+
+
 @asynccontextmanager
-async def serving(url: str, **environ: str) -> AsyncIterator[str]:
+async def serving(url: str, *, command: tuple[str, ...] = SERVE, **environ: str) -> AsyncIterator[str]:
     """Run `jobstream serve` with auth off and lend its address."""
     settings = {"JOBSTREAM_AUTH": "off", "JOBSTREAM_DRAIN_SECONDS": "1", "JOBSTREAM_HEARTBEAT_SECONDS": "0.2"}
-    with Process(
-        "serve", "--port", "0", environ={"JOBSTREAM_DATABASE_URL": url, **settings, **environ}
-    ) as server:
+    variables = {"JOBSTREAM_DATABASE_URL": url, **settings, **environ}
+    with Process("serve", "--port", "0", environ=variables, command=command, cwd=ROOT) as server:
         yield await server.address()
         await server.stop()
 
@@ -49,6 +55,11 @@ async def told(
 def types(found: list[Block]) -> list[str]:
     """Their types."""
     return [block.type for block in found]
+
+
+def said(found: list[Block]) -> list[str]:
+    """Their types without heartbeats, which come whenever something took its time."""
+    return [type for type in types(found) if type != "heartbeat"]
 
 
 def stored(found: list[Block]) -> list[int]:

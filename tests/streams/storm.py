@@ -3,24 +3,20 @@
 import asyncio
 import json
 import random
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 
 from tests.streams.followers import Follower, Verdict
+from tests.streams.reading import FORGETFUL, ROOT, SERVE
 from tests.streams.writers import QUEUES, TEAMS, HttpWriter, Known, SqlWriter
 from tests.support import Connect, Connection, Process, free_port
 from tests.support.databases import with_database
 
-ROOT = Path(__file__).parents[2]
-SERVE = (sys.executable, "-m", "jobstream.cli")
-FORGETFUL = (sys.executable, "-m", "tests.streams.forgetful")
 LISTENERS = """
 select pg_terminate_backend(pid)
 from pg_stat_activity
