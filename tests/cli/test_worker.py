@@ -4,9 +4,13 @@ import signal
 from pathlib import Path
 
 import pytest
+import rich_click as click
 
 from jobstream.cli.exits import UsageFault
 from jobstream.cli.loading import load_application
+from jobstream.cli.running import WorkerOptions, queues_of
+from jobstream.cli.worker import Queues, Weights
+from jobstream.worker.sizing import QueueShare
 from tests.cli.conftest import Command
 from tests.support import Process, eventually
 from tests.support.types import Connection
@@ -126,3 +130,21 @@ def test_application_without_jobs_is_refused(jobstream: Command, tmp_path: Path)
 
     assert result.code == 2
     assert "no job" in result.err
+
+
+def test_weights_go_to_the_queues_that_are_served_and_to_no_other() -> None:
+    app = load_application(APP)
+    queues = Queues().convert("a=2,b", None, None)
+    weights = dict(Weights().convert("b=3", None, None))
+
+    served = queues_of(app, WorkerOptions(queues=queues, weights=weights))
+
+    assert served == (QueueShare("a", 2), QueueShare("b", weight=3))
+    with pytest.raises(UsageFault, match="does not serve: c"):
+        queues_of(app, WorkerOptions(queues=queues, weights={"c": 1}))
+
+
+@pytest.mark.parametrize("wrong", ["a", "a=", "a=0", "=1", "a=1001", "a=-1", "a=x"])
+def test_weight_that_is_none_is_refused(wrong: str) -> None:
+    with pytest.raises(click.BadParameter, match="NAME=N"):
+        Weights().convert(wrong, None, None)
