@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import hypothesis
 import pytest
 
 from jobstream.store.pool import Database
@@ -42,6 +43,8 @@ LONG = (
     "api/test_schemathesis",
 )
 _session = ExitStack()
+# The fuzzers of tests/api with `--hypothesis-profile=full`: twelve thousand cases.
+hypothesis.settings.register_profile("full", max_examples=2_000, deadline=None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -17,7 +17,6 @@ from tests.api.hostile import HEADER, HOSTILE, TEXT, bodies
 from tests.api.support import UNKNOWN, Api, new_key, problem
 from tests.support import Connection
 
-settings.register_profile("full", max_examples=2_000, deadline=None)
 fuzzed = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
