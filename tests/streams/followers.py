@@ -72,19 +72,20 @@ class Follower:
                 self.greeted.set()
 
     async def compare(self, conn: Connection) -> "Verdict":
-        """What it got, beside what the database has."""
+        """What it got, beside what the database has then: what is committed meanwhile is for another look."""
+        got = list(self.got)
         rows = await conn.fetch(
             f"select e.id, e.job_id from jobstream.job_events as e where {self.where} order by e.id"
         )
         expected = {row["id"] for row in rows}
-        ids = [id for id, _ in self.got]
+        ids = [id for id, _ in got]
         return Verdict(
             path=self.path,
             expected=len(expected),
             lost=len(expected - set(ids)),
             strange=len(set(ids) - expected),
             repeated=len(ids) - len(set(ids)),
-            disordered=_disordered(self.got),
+            disordered=_disordered(got),
             surprises=tuple(self.surprises),
         )
 

@@ -101,10 +101,9 @@ class Storm:
                     await stack.enter_context(self._serve(*place)).address()
                     figures.restarts += 1
                 await asyncio.sleep(seconds / 2)
-            await self._settle(conn, followers)
+            figures.verdicts = await self._settle(conn, followers)
             assert not [task for task in following if task.done()]
             for follower in followers:
-                figures.verdicts.append(await follower.compare(conn))
                 figures.visits += follower.visits
                 figures.delivered += len(follower.got)
             for writer in writers:
@@ -183,13 +182,14 @@ class Storm:
             await asyncio.sleep(self._random.uniform(0.3, 2))
             figures.killed += len(await conn.fetch(LISTENERS))
 
-    async def _settle(self, conn: Connection, followers: list[Follower]) -> None:
+    async def _settle(self, conn: Connection, followers: list[Follower]) -> list[Verdict]:
         """Until every client has as much as the table, or nothing has come to any of them for a while."""
         calm_since, before = asyncio.get_running_loop().time(), -1
-        while asyncio.get_running_loop().time() < calm_since + 5:
+        while True:
             verdicts = [await follower.compare(conn) for follower in followers]
-            if all(verdict.lost == 0 for verdict in verdicts):
-                return
+            is_calm = asyncio.get_running_loop().time() >= calm_since + 5
+            if is_calm or all(verdict.lost == 0 for verdict in verdicts):
+                return verdicts
             if (got := sum(len(follower.got) for follower in followers)) != before:
                 calm_since, before = asyncio.get_running_loop().time(), got
             await asyncio.sleep(0.3)
