@@ -6,7 +6,7 @@ BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.jobstream-setup
 MODULES := $(foreach folder,clients/js examples,$(folder)/node_modules/.jobstream-setup)
 # Two processes, each with a database of its own: the machine that the time limits are meant for has two cores.
-PYTEST  := $(BIN)/python -m pytest -n 2
+PYTEST  := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -72,7 +72,7 @@ check: lint types test-js test test-slow browser  ## Run everything that CI runs
 
 .PHONY: bench
 bench: $(STAMP)  ## Run the benchmarks and print their figures
-	@set -e; for script in bench/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for script in bench/[a-z]*.py; do name=$$(basename $$script .py); echo "== $$name"; $(BIN)/python -m bench.$$name; done
 
 .PHONY: db-reset
 db-reset: $(STAMP)  ## Delete the embedded server's data, jobs and all

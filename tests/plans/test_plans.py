@@ -20,7 +20,8 @@ from tests.plans.million import fill
 from tests.support import Connection
 from tests.support.databases import Databases
 
-pytestmark = pytest.mark.timeout(300)
+# The large database takes most of the time: one process makes it, once.
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("plans")]
 
 UNTIL_GENERIC = 7
 AWAITS = {"job_awaits_pkey", "job_awaits_by_upstream"}
