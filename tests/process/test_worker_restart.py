@@ -22,9 +22,9 @@ from tests.worker.support import enqueue, status_is
 
 @pytest.fixture
 def server() -> Iterator[EmbeddedServer]:
-    """A server of this test's own, with the schema."""
+    """A server of this process's own, with the schema."""
     bindir = os.environ.get("JOBSTREAM_TEST_PG_BINDIR")
-    home = Path(os.environ[SESSION]) / "restart"
+    home = Path(os.environ[SESSION]) / f"restart-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     with EmbeddedServer(
         home=home, binaries=find_binaries(Path(bindir) if bindir else None), settings=SETTINGS
     ) as running:

@@ -76,3 +76,13 @@ def position(found: list[Block]) -> str:
 def heard(type: str) -> Callable[[list[Block]], object]:
     """Until an event of that type."""
     return lambda found: type in types(found)
+
+
+def heard_after(type: str, *, heartbeats: int) -> Callable[[list[Block]], object]:
+    """Until so many heartbeats after an event of that type: their ids move on with the server."""
+
+    def until(found: list[Block]) -> bool:
+        heard = types(found)
+        return type in heard and heard[heard.index(type) :].count("heartbeat") >= heartbeats
+
+    return until
