@@ -37,10 +37,15 @@ LONG = (
     "worker/",
     "sql/test_rivals",
     "api/test_access_matrix",
+    "api/test_cursors",
+    "api/test_embedding",
     "api/test_fuzz",
     "api/test_openapi",
     "api/test_paging",
     "api/test_schemathesis",
+    "api/test_security",
+    "api/test_stream_life",
+    "store/test_events",
 )
 _session = ExitStack()
 # The fuzzers of tests/api with `--hypothesis-profile=full`: twelve thousand cases.
