@@ -17,7 +17,7 @@ from jobstream.embedded import EmbeddedServer, find_binaries
 from jobstream.embedded.postmaster import read_postmaster
 from tests.support.waiting import eventually_sync
 
-MEMORY = Path("/dev/shm")  # noqa: S108  (the folder below is this user's own)
+MEMORY = Path("/dev/shm")
 ROOMY = 8 << 30
 
 
