@@ -5,8 +5,9 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.jobstream-setup
 MODULES := $(foreach folder,clients/js examples,$(folder)/node_modules/.jobstream-setup)
-# Two processes, each with a database of its own: the machine that the time limits are meant for has two cores.
-PYTEST  := $(BIN)/python -m pytest -n 2 --dist loadgroup
+# Two processes, each with a database of its own: the machine that the time limits are meant for has two cores. A file stays
+# with one of them: what its tests share is made once.
+PYTEST  := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

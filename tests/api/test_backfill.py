@@ -44,7 +44,9 @@ async def test_a_short_absence_is_made_up_for_from_the_ring(api: Api) -> None:
         from_table = backfills.from_table
         told = await stored(api, "/events", count=5, last_event_id=hello.id)
         again = await stored(api, "/events", count=1, last_event_id=told[0].id, kind="k3")
-        assert (backfills.from_table, backfills.from_ring) == (from_table, 2)
+        # Who watches may have fallen back to the ring too.
+        assert backfills.from_table == from_table
+        assert backfills.from_ring >= 2
         forget(api)
         by_table = await stored(api, "/events", count=5, last_event_id=hello.id)
         assert backfills.from_table > from_table

@@ -20,8 +20,7 @@ from tests.plans.million import fill
 from tests.support import Connection
 from tests.support.databases import Databases
 
-# The large database takes most of the time: one process makes it, once.
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("plans")]
+pytestmark = pytest.mark.timeout(300)
 
 UNTIL_GENERIC = 7
 AWAITS = {"job_awaits_pkey", "job_awaits_by_upstream"}

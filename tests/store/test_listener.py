@@ -186,12 +186,15 @@ async def test_a_lock_that_a_former_session_still_has_is_waited_for_while_listen
 
 
 async def test_its_connection_ends_with_it(listener: Listener, conn: Connection) -> None:
-    count = "select count(*) from pg_stat_activity where application_name = 'test listener'"
+    count = (
+        "select count(*) from pg_stat_activity"
+        " where application_name = 'test listener' and datname = current_database()"
+    )
+
+    async def there_are(number: int) -> bool:
+        return bool(await conn.fetchval(count) == number)
+
     async with running(listener):
         await eventually(lambda: listener.connected)
-        assert await conn.fetchval(count) == 1
-
-    async def gone() -> bool:
-        return bool(await conn.fetchval(count) == 0)
-
-    await eventually(gone)
+        await eventually(lambda: there_are(1))
+    await eventually(lambda: there_are(0))
