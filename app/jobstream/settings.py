@@ -114,27 +114,14 @@ def _whole(least: int, most: int) -> Callable[[Any], int]:
     return parse
 
 
-def _seconds(least: float, most: float) -> Callable[[Any], float]:
+def _number(least: float, most: float, of: str) -> Callable[[Any], float]:
     def parse(value: Any) -> float:
         try:
             number = float(value)
         except ValueError:
             number = least - 1
         if not least <= number <= most:
-            raise ValueError(f"must be seconds from {least:g} to {most:g}")
-        return number
-
-    return parse
-
-
-def _rate(least: float, most: float) -> Callable[[Any], float]:
-    def parse(value: Any) -> float:
-        try:
-            number = float(value)
-        except ValueError:
-            number = least - 1
-        if not least <= number <= most:
-            raise ValueError(f"must be a number from {least:g} to {most:g}, a second")
+            raise ValueError(f"must be {of} from {least:g} to {most:g}")
         return number
 
     return parse
@@ -160,11 +147,11 @@ _PARSERS: Final[dict[str, Callable[[Any], Any]]] = {
     "host": _text,
     "port": _whole(0, 65_535),
     "pool_size": _whole(1, 1_000),
-    "heartbeat_seconds": _seconds(0.05, 3_600),
+    "heartbeat_seconds": _number(0.05, 3_600, "seconds"),
     "event_retention_days": _whole(1, 3_650),
     "cors_origins": _origins,
-    "drain_seconds": _seconds(0, 3_600),
-    "write_rate": _rate(0, 1_000_000),
+    "drain_seconds": _number(0, 3_600, "seconds"),
+    "write_rate": _number(0, 1_000_000, "writes a second"),
     "url": _web_url,
     "token": _text,
 }
