@@ -49,8 +49,8 @@ async def test_open_streams_outlive_a_crash_of_the_database(primary: EmbeddedSer
         writing = [await asyncpg.connect(primary.url) for _ in range(4)]
         await asyncio.gather(*(enqueue(each, queue="b") for each in writing))
         await crash(connection)
-        for each in writing:
-            each.terminate()
+        # Before that the server may not have noticed, and let in whom it ends a moment later.
+        await eventually(lambda: all(each.is_closed() for each in writing))
         after = await eventually(lambda: recovered(primary.url), 60)
         assert after is not None
         for queue in ("a", "steps"):
