@@ -12,14 +12,14 @@ INTERVAL = 0.01
 
 
 @overload
-async def eventually(predicate: Callable[[], Awaitable[T]], timeout: float = 10.0) -> T: ...
+async def eventually(predicate: Callable[[], Awaitable[T]], timeout: float = 20.0) -> T: ...
 
 
 @overload
-async def eventually(predicate: Callable[[], T], timeout: float = 10.0) -> T: ...
+async def eventually(predicate: Callable[[], T], timeout: float = 20.0) -> T: ...
 
 
-async def eventually(predicate: Callable[[], Any], timeout: float = 10.0) -> Any:
+async def eventually(predicate: Callable[[], Any], timeout: float = 20.0) -> Any:
     """Ask until the answer is truthy and return it; fail after `timeout` seconds.
 
     An AssertionError counts as not yet, so a predicate may consist of asserts and return True; the last one is raised
@@ -41,7 +41,7 @@ async def eventually(predicate: Callable[[], Any], timeout: float = 10.0) -> Any
         await asyncio.sleep(INTERVAL)
 
 
-def eventually_sync(predicate: Callable[[], T], timeout: float = 10.0) -> T:
+def eventually_sync(predicate: Callable[[], T], timeout: float = 20.0) -> T:
     """Do the same where there is no event loop."""
     deadline = time.monotonic() + timeout
     while not (answer := predicate()):
