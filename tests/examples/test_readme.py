@@ -7,12 +7,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from jobstream.embedded import running_url
 from tests.examples.readme import README, Block, blocks
 from tests.support import Process, free_port, require
 from tests.support.processes import clean_environ
@@ -62,9 +62,25 @@ def folder() -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(prefix="jobstream-readme-"))
     made.chmod(0o711)
     yield made
-    for data in made.glob("data/postgres-*/data"):
+    for data in made.glob("*data/postgres-*/data"):
         end_server(data)
     shutil.rmtree(made)
+
+
+@contextmanager
+def developing(folder: Path, start: str, data: str) -> Iterator[tuple[Terminal, str]]:
+    """`jobstream dev …` in the first terminal; the second one, and what the first one prints."""
+    port = free_port()
+    environ = {
+        "PATH": f"{Path(sys.executable).parent}:{clean_environ()['PATH']}",
+        "JOBSTREAM_DATA_DIR": str(folder / data),
+        "JOBSTREAM_PORT": str(port),
+    }
+    with Process(environ=environ, cwd=folder, command=("bash", "-c", f"exec {start}")) as dev:
+        eventually_sync(lambda: "Ctrl-C ends it" in dev.output() or dev.returncode is not None, 60)
+        yield Terminal(folder, {**clean_environ(), **environ}, port), dev.output()
+        dev.signal(signal.SIGTERM)
+        assert dev.wait_sync() == 0
 
 
 @pytest.fixture(scope="module")
@@ -73,17 +89,8 @@ def terminal(folder: Path) -> Iterator[Terminal]:
     require("bash", "curl")
     (folder / "tasks.py").write_text(of("Quick start", "python")[0].text)
     (start,) = (block.text for block in of("Quick start", "sh") if block.text.startswith("jobstream dev"))
-    port = free_port()
-    environ = {
-        "PATH": f"{Path(sys.executable).parent}:{clean_environ()['PATH']}",
-        "JOBSTREAM_DATA_DIR": str(folder / "data"),
-        "JOBSTREAM_PORT": str(port),
-    }
-    with Process(environ=environ, cwd=folder, command=("bash", "-c", f"exec {start}")) as dev:
-        eventually_sync(lambda: "Ctrl-C ends it" in dev.output() or dev.returncode is not None, 60)
-        yield Terminal(folder, {**clean_environ(), **environ}, port)
-        dev.signal(signal.SIGTERM)
-        assert dev.wait_sync() == 0
+    with developing(folder, start, "data") as (second, _):
+        yield second
 
 
 def test_quick_start_of_the_readme_works_as_written(terminal: Terminal) -> None:
@@ -127,21 +134,23 @@ def test_python_client_of_the_readme_works_as_written(terminal: Terminal) -> Non
     assert printed.splitlines()[-1] == "Hello, Alan!"
 
 
-def test_python_tour_of_the_readme_works_as_written(terminal: Terminal) -> None:
+def test_python_tour_of_the_readme_works_as_written(folder: Path) -> None:
     shop, use, its_tests = (block.text for block in of("A tour of Python", "python"))
+    (start,) = (block.text for block in of("A tour of Python", "sh"))
     for name, text in (("shop.py", shop), ("use.py", use), ("test_shop.py", its_tests)):
-        (terminal.folder / name).write_text(text)
-    url = running_url(terminal.folder / "data")
-    assert url is not None
-    here = f"export JOBSTREAM_DATABASE_URL='{url}' JOBSTREAM_TEST_DATABASE_URL='{url}'\n"
+        (folder / name).write_text(text)
 
-    with Process("worker", "shop:app", environ={"JOBSTREAM_DATABASE_URL": url}, cwd=terminal.folder):
-        printed = terminal.type(here + "python use.py").splitlines()
+    # An application of its own on a database of its own: the quick start's worker knows none of these kinds.
+    with developing(folder, start, "shop-data") as (terminal, printed):
+        url = printed.split("jobstream psql\n")[1].split()[0]
+        here = f"export JOBSTREAM_DATABASE_URL='{url}' JOBSTREAM_TEST_DATABASE_URL='{url}'\n"
+        used = terminal.type(here + "python use.py").splitlines()
         scheduled = eventually_sync(lambda: terminal.type(here + "jobstream schedules list --json"), 30)
+        tested = terminal.type(here + "python -m pytest -q -p no:cacheprovider test_shop.py")
 
-    assert printed == ["cat.png.thumb", "['a.png.thumb', 'b.png.thumb']"]
+    assert used == ["cat.png.thumb", "['a.png.thumb', 'b.png.thumb']"]
     assert '"name":"shop.nightly"' in scheduled
-    assert "2 passed" in terminal.type(here + "python -m pytest -q -p no:cacheprovider test_shop.py")
+    assert "2 passed" in tested
 
 
 def test_application_of_the_quick_start_has_about_ten_lines() -> None:
