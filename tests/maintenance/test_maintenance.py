@@ -9,6 +9,7 @@ import pytest
 
 from jobstream.errors import DatabaseUnavailable
 from jobstream.maintenance import Maintenance
+from jobstream.maintenance.maintenance import MAX_PAUSE
 from jobstream.store.listener import Listener
 from jobstream.store.maintenance import MaintenanceStore
 from jobstream.store.pool import Database
@@ -63,36 +64,40 @@ async def test_a_leader_that_loses_its_session_stands_again(database: Database, 
         await eventually(leads_again)
 
 
-async def test_a_due_job_is_promoted_when_it_is_due(database: Database, conn: Connection) -> None:
+async def test_a_due_job_is_promoted_when_it_is_due_and_not_at_the_next_round(
+    database: Database, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobstream.maintenance.maintenance.MAX_PAUSE", 300.0)
     async with running(database):
         id = await enqueue(conn, "later", delay=timedelta(seconds=0.5))
-        job = await status_is(conn, id, "pending", timeout=3)
+        job = await status_is(conn, id, "pending")
         moved = await conn.fetchval(
             "select at from jobstream.job_events where job_id = $1 and status = 'pending'", id
         )
-    assert 0 <= (moved - job["scheduled_at"]).total_seconds() < 0.5
+    assert moved >= job["scheduled_at"]
 
 
-async def test_an_expired_lease_is_rescued_within_a_second(database: Database, conn: Connection) -> None:
+async def test_an_expired_lease_is_rescued_by_the_next_round(database: Database, conn: Connection) -> None:
+    assert MAX_PAUSE <= 1  # seconds, between two rounds
     async with running(database):
         id = await enqueue(conn, "lost")
         [[until]] = await conn.fetch("select lease_until from jobstream.claim('{default}', 1, 'w', '1 s')")
-        await status_is(conn, id, "pending", timeout=4)
+        await status_is(conn, id, "pending")
         moved = await conn.fetchval(
             "select max(at) from jobstream.job_events where job_id = $1 and status = 'pending'", id
         )
-    assert 0 <= (moved - until).total_seconds() < 1.2
+    assert moved >= until
 
 
 async def test_the_bell_lets_held_jobs_through_before_the_next_round(
     database: Database, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobstream.maintenance.maintenance.MAX_PAUSE", 1.9)
+    monkeypatch.setattr("jobstream.maintenance.maintenance.MAX_PAUSE", 300.0)
     async with running(database) as maintenance:
         await eventually(lambda: maintenance.leads)
         for number in range(5):
             id = await enqueue(conn, "keyed", concurrency_key=f"k{number}")
-            await status_is(conn, id, "pending", timeout=1.7)
+            await status_is(conn, id, "pending")
 
 
 async def test_run_once_works_without_leading(database: Database, conn: Connection) -> None:
@@ -106,6 +111,6 @@ async def test_run_once_works_without_leading(database: Database, conn: Connecti
 async def test_a_leader_that_stands_still_loses_the_lead(database: Database, conn: Connection) -> None:
     async with MaintenanceStore(database).try_lead() as silent, running(database) as other:
         assert silent is not None
-        await eventually(lambda: other.leads, timeout=5)
+        await eventually(lambda: other.leads)
         with pytest.raises(DatabaseUnavailable):
             await silent.maintain_for()

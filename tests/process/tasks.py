@@ -60,9 +60,8 @@ async def block(ctx: JobContext) -> None:
     time.sleep(2.5)  # noqa: ASYNC251  (that is what it is for)
 
 
-@app.job("deaf")
-async def deaf(ctx: JobContext) -> None:
-    """Will not be stopped."""
+async def will_not_stop() -> None:
+    """Cannot be cancelled."""
     while True:
         try:
             await asyncio.sleep(3600)
@@ -70,8 +69,15 @@ async def deaf(ctx: JobContext) -> None:
             continue
 
 
+@app.job("deaf")
+async def deaf(ctx: JobContext) -> None:
+    """Says that it began, and will not be stopped."""
+    ctx.progress(1)
+    await will_not_stop()
+
+
 @app.job("leak")
 async def leak(ctx: JobContext) -> None:
     """Leaves a task behind that will not be stopped."""
-    task = asyncio.create_task(deaf.function(ctx))
+    task = asyncio.create_task(will_not_stop())
     task.add_done_callback(print)  # somebody holds it

@@ -2,7 +2,6 @@
 
 import re
 import signal
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +30,7 @@ async def started(process: Process) -> None:
     await process.printed("serves default")
 
 
-async def runs_elsewhere(conn: Connection, id: str, than: int, timeout: float) -> dict[str, Any]:
+async def runs_elsewhere(conn: Connection, id: str, than: int) -> dict[str, Any]:
     """The job, once another process than that has it."""
 
     async def ask() -> dict[str, Any]:
@@ -40,7 +39,7 @@ async def runs_elsewhere(conn: Connection, id: str, than: int, timeout: float) -
         assert job["attempt"] == 2, job["status"]
         return job
 
-    return await eventually(ask, timeout)
+    return await eventually(ask)
 
 
 async def leads(conn: Connection) -> bool:
@@ -56,7 +55,7 @@ async def leads(conn: Connection) -> bool:
     )
 
 
-async def test_the_job_of_a_killed_worker_that_led_is_anothers_within_6_seconds(
+async def test_the_job_of_a_killed_worker_that_led_is_anothers_long_before_its_lease_ends(
     worker: StartProcess, conn: Connection
 ) -> None:
     with worker() as killed:
@@ -66,16 +65,15 @@ async def test_the_job_of_a_killed_worker_that_led_is_anothers_within_6_seconds(
         with worker() as other:
             await started(other)
             killed.kill()
-            at = time.monotonic()
-            await runs_elsewhere(conn, id, killed.pid, timeout=8)
-            took = time.monotonic() - at
+            leased = (await row(conn, id))["lease_until"]
+            await runs_elsewhere(conn, id, killed.pid)
             job = await status_is(conn, id, "done")
-    assert took < 6
+    assert job["started_at"] < leased
     assert (job["result"], job["crashes"], job["failures"]) == (other.pid, 1, 0)
     assert "the worker is gone" in job["errors"][0]["message"]
 
 
-async def test_the_job_of_a_stopped_worker_that_led_is_anothers_within_lease_and_a_second(
+async def test_the_job_of_a_stopped_worker_that_led_is_anothers_once_its_lease_has_ended(
     worker: StartProcess, conn: Connection
 ) -> None:
     with worker("--lease", "3") as still:
@@ -86,9 +84,8 @@ async def test_the_job_of_a_stopped_worker_that_led_is_anothers_within_lease_and
             await started(other)
             await status_is(conn, id, "running")
             still.signal(signal.SIGSTOP)
-            at = time.monotonic()
-            await runs_elsewhere(conn, id, still.pid, timeout=8)
-            took = time.monotonic() - at
+            leased = (await row(conn, id))["lease_until"]
+            assert (await runs_elsewhere(conn, id, still.pid))["started_at"] >= leased
             await status_is(conn, id, "done")
             still.signal(signal.SIGCONT)
             await still.printed("lease (was|is) lost")
@@ -97,7 +94,6 @@ async def test_the_job_of_a_stopped_worker_that_led_is_anothers_within_lease_and
                 await conn.fetchval("select jobstream.complete($1, 1, $2)", id, '"late"')
             later = await enqueue(conn, "nap")
             await status_is(conn, later, "done")
-    assert took < 4.5
     assert refused.value.sqlstate == "JS410"
     assert (job["result"], job["attempt"]) == ("attempt 2", 2)
 
@@ -113,7 +109,7 @@ async def test_the_second_signal_cuts_the_grace_short(
         await process.printed("1 jobs that run get 60 s")
         later = await enqueue(conn, "nap")
         process.signal(number)
-        assert await process.wait(10) == code
+        assert await process.wait() == code
     job = await row(conn, id)
     assert (job["status"], job["failures"], job["attempt"]) == ("pending", 0, 1)
     assert (await row(conn, later))["attempt"] == 0
@@ -125,7 +121,7 @@ async def test_a_task_that_a_handler_left_behind_does_not_keep_the_process(
     with worker() as process:
         await status_is(conn, await enqueue(conn, "leak"), "done")
         process.signal(signal.SIGTERM)
-        assert await process.wait(20) == 0
+        assert await process.wait() == 0
         assert "a task does not stop" in process.output()
 
 
@@ -134,9 +130,11 @@ async def test_a_handler_that_will_not_stop_does_not_keep_its_process(
 ) -> None:
     with worker("--grace", "0") as process:
         id = await enqueue(conn, "deaf")
-        await status_is(conn, id, "running")
+        await eventually(
+            lambda: conn.fetchval("select progress is not null from jobstream.jobs where id = $1", id)
+        )
         process.signal(signal.SIGTERM)
-        assert await process.wait(15) == 0
+        assert await process.wait() == 0
         assert "does not stop" in process.output()
     assert (await row(conn, id))["status"] == "pending"
 
