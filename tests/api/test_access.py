@@ -223,7 +223,7 @@ async def test_an_open_stream_closes_when_its_token_is_revoked(guarded: Api, tok
             await events.until("hello")
         info = next(each for each in await guarded.services.tokens.list() if each.principal == "alice")
         await guarded.services.tokens.revoke(info.id)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(20):
             assert "end" not in [each.type for each in await one.closed()]
             assert "end" not in [each.type for each in await two.closed()]
         await operator.create("still")

@@ -15,7 +15,7 @@ def ids(told: list[Told]) -> list[int]:
 async def take(events: Events, count: int) -> list[Told]:
     """The next so many stored events."""
     found: list[Told] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         async for event in events:
             if event.type not in ("hello", "heartbeat", "reset"):
                 found.append(event)

@@ -22,7 +22,7 @@ CONTROL = ("hello", "heartbeat", "reset", "end")
 
 async def stored(api: Api, path: str, *, count: int, **options: Any) -> list[Told]:
     """The first so many stored events of a stream."""
-    async with asyncio.timeout(15), api.stream(path, **options) as events:
+    async with asyncio.timeout(30), api.stream(path, **options) as events:
         found: list[Told] = []
         while len(found) < count:
             if (event := await anext(events)).type not in CONTROL:

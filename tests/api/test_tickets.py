@@ -127,7 +127,7 @@ async def test_a_revoked_token_takes_its_tickets_along(guarded: Api, token: Toke
     async with guarded.stream("/events", ticket=text) as events:
         await events.until("hello")
         await guarded.services.tokens.revoke(info.id)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(20):
             await events.closed()
     [end] = await guarded.all_of("/events", ticket=text)
     assert end.data == {"reason": "ticket"}

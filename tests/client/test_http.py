@@ -211,5 +211,5 @@ async def test_a_stream_outlives_its_server(database_url: str, leases: LeaseStor
         [job] = await leases.claim(["default"], limit=1, worker="w")
         await leases.complete(job.id, 1)
         async with serving(settings, port=port):
-            await asyncio.wait_for(reader, 15)
+            await asyncio.wait_for(reader, 60)
     assert seen == ["pending", "running", "done"]

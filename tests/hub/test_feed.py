@@ -32,7 +32,7 @@ async def joined(feed: Feed[int]) -> Subscription[int]:
 
 async def received(subscription: Subscription[int], count: int) -> list[int]:
     got: list[int] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(got) < count:
             await subscription.wait()
             got += [each.number for each in subscription.take()]

@@ -78,16 +78,15 @@ async def test_a_drain_asks_everybody_to_go_within_the_window() -> None:
     subscriptions = [hub.subscribe(EVERYTHING) for _ in range(20)]
     hub.drain(0.1)
     assert hub.draining
-    await eventually(lambda: all(each.closing for each in subscriptions), timeout=2)
+    await eventually(lambda: all(each.closing for each in subscriptions))
 
 
 async def test_a_drain_does_not_ask_all_of_them_at_once() -> None:
     hub = hub_at()
     subscriptions = [hub.subscribe(EVERYTHING) for _ in range(50)]
-    hub.drain(0.2)
-    await eventually(lambda: any(each.closing for each in subscriptions), timeout=2)
+    hub.drain(60)
+    await eventually(lambda: any(each.closing for each in subscriptions))
     assert not all(each.closing for each in subscriptions)
-    await eventually(lambda: all(each.closing for each in subscriptions), timeout=2)
 
 
 async def test_who_joins_during_a_drain_is_asked_too() -> None:

@@ -173,7 +173,7 @@ async def test_sigterm_lets_streams_end_and_the_process_go(database_url: str, co
 
         async with asyncio.TaskGroup() as tasks:
             ending = [tasks.create_task(rest(each)) for each in reading]
-            stopping = tasks.create_task(process.stop(timeout=4))
+            stopping = tasks.create_task(process.stop())
         assert [task.result() for task in ending] == [["status"]] * 10
         assert stopping.result() == 0
 
@@ -183,7 +183,7 @@ async def test_a_process_without_streams_goes_at_once(database_url: str) -> None
         process = start(stack, database_url, JOBSTREAM_DRAIN_SECONDS="60")
         http = await stack.enter_async_context(client(process))
         assert (await http.get("/jobs")).status_code == 200
-        assert await process.stop(timeout=5) == 0
+        assert await process.stop() == 0
 
 
 async def test_a_second_signal_ends_it_at_once(database_url: str) -> None:
@@ -199,4 +199,4 @@ async def test_a_second_signal_ends_it_at_once(database_url: str) -> None:
             return (await http.get(str(http.base_url.copy_with(path="/readyz")))).status_code == 503
 
         await eventually(draining)
-        await process.stop(timeout=5)
+        await process.stop()

@@ -192,7 +192,7 @@ async def test_who_finds_the_bell_rung_just_now_skips_it_and_commits(
     ringer = await connect()
     async with ringer.transaction():
         await ringer.execute("select pg_advisory_xact_lock(1785688947, 1)")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await enqueue(conn)
         assert await ear.all(conn) == [(READY, "default")]
 

@@ -211,7 +211,7 @@ async def test_transaction_that_maintains_and_stays_open_holds_nobody_up(
     async with holder.transaction():
         await maintain(holder)
         other = await enqueue(conn, concurrency_key="c")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await maintain(conn)
             assert await claimed(conn) == [other]
 

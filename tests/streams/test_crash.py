@@ -72,6 +72,6 @@ async def rolled_back_xid(connection: Connection) -> int:
 
 async def reconnected(url: str) -> "Connection | None":
     try:
-        return await asyncpg.connect(url, timeout=5)
+        return await asyncpg.connect(url, timeout=30)
     except (OSError, asyncpg.PostgresError):
         return None

@@ -27,7 +27,7 @@ async def crash(connection: Connection) -> None:
 
 async def recovered(url: str) -> "Connection | None":
     try:
-        return await asyncpg.connect(url, timeout=5)
+        return await asyncpg.connect(url, timeout=30)
     except (OSError, asyncpg.PostgresError):
         return None
 
