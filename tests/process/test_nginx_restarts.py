@@ -164,7 +164,7 @@ async def test_no_acknowledged_write_is_lost_and_no_job_doubled_while_an_instanc
     request: pytest.FixtureRequest,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """12 s of it; more by `--minutes N`."""
+    """12 s of it and three restarts at least; more by `--minutes N`."""
     require("nginx")
     seconds = 60 * (request.config.getoption("--minutes") or 0.2)
     ports, port = [free_port(), free_port()], free_port()
@@ -178,14 +178,11 @@ async def test_no_acknowledged_write_is_lost_and_no_job_doubled_while_an_instanc
             tasks.create_task(load.write(number))
         for number in range(WORKERS):
             tasks.create_task(load.work(f"w{number}"))
-        try:
-            async with asyncio.timeout(seconds):
-                while True:
-                    ending = signal.SIGKILL if load.told.restarts % 3 == 2 else signal.SIGTERM
-                    await instances.restart(ports[0], ending)
-                    load.told.restarts += 1
-        except TimeoutError:
-            pass
+        end = asyncio.get_running_loop().time() + seconds
+        while load.told.restarts < 3 or asyncio.get_running_loop().time() < end:
+            ending = signal.SIGKILL if load.told.restarts % 3 == 2 else signal.SIGTERM
+            await instances.restart(ports[0], ending)
+            load.told.restarts += 1
         load.over.set()
     told = load.told
     await check(conn, told)
@@ -195,8 +192,7 @@ async def test_no_acknowledged_write_is_lost_and_no_job_doubled_while_an_instanc
             f"\n{seconds:.0f} s, {told.restarts} restarts: {len(told.jobs)} jobs made and completed, "
             f"{again} of them in a second attempt; answers {dict(told.answers)}"
         )
-    assert told.restarts >= 2
-    assert len(told.jobs) > 3 * seconds
+    assert len(told.jobs) > 100
 
 
 async def test_page_behind_the_proxy_signs_in_and_figures_are_not_for_strangers(
