@@ -30,7 +30,8 @@ Until = Annotated[
 ]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST_MS: Final = (datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+_LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
+_LATEST_MS: Final = (_LATEST - _EPOCH) // timedelta(milliseconds=1)
 
 
 def refused(parameter: str, detail: str) -> Rejected:
@@ -38,11 +39,13 @@ def refused(parameter: str, detail: str) -> Rejected:
     return Rejected(f"{parameter}: {detail}", Fault(parameter=parameter, detail=detail))
 
 
-def check_query(query: MultiDict[Any], known: frozenset[str]) -> None:
-    """Refuses parameters that the route does not know, and text that no database can hold."""
+def check_query(query: MultiDict[Any], known: frozenset[str], several: frozenset[str]) -> None:
+    """Refuses parameters that the route does not know or wants but once, and text that no database can hold."""
     for name, value in query.multi_items():
         if name not in known:
             raise refused(name, "there is no such parameter here")
+        if name not in several and len(query.getall(name)) > 1:
+            raise refused(name, "give it once")
         if "\0" in value or not _is_text(value):
             raise refused(name, "contains characters that cannot be stored")
 
@@ -89,8 +92,9 @@ def read_moment(parameter: str, text: str | None) -> datetime | None:
     try:
         # A plus sign that was not escaped arrives as a space.
         moment = datetime.fromisoformat(text.replace(" ", "+"))
-        return moment.astimezone(UTC) if moment.tzinfo else _no_zone(parameter)
-    except (ValueError, OverflowError) as error:
+        # Nothing lies beyond either end, and not every conversion can hold what does.
+        return max(_EPOCH, min(_LATEST, moment)).astimezone(UTC) if moment.tzinfo else _no_zone(parameter)
+    except ValueError as error:
         raise refused(parameter, "give it as RFC 3339 with a zone, or as milliseconds since 1970") from error
 
 
