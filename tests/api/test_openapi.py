@@ -1,5 +1,11 @@
-import pytest
+from typing import Any
 
+import jsonschema_rs
+import pytest
+from msgspec import Struct
+
+from jobstream.api.examples import EXAMPLES
+from jobstream.api.requests import Body
 from tests.api.conftest import Serve
 from tests.api.support import Api
 from tests.api.test_access_matrix import ROWS, SCOPES, ask
@@ -34,6 +40,41 @@ async def test_it_shapes_bodies_as_they_are_taken(api: Api) -> None:
     assert document["paths"]["/api/v1/jobs"]["post"]["requestBody"]["required"] is True
     assert document["paths"]["/api/v1/jobs/{id}/cancel"]["post"]["requestBody"]["required"] is False
     assert "(?!" not in (await api.get("//schema/openapi.json")).text
+
+
+@pytest.mark.parametrize("shape", EXAMPLES)
+async def test_examples_have_the_shape_that_they_stand_for(api: Api, shape: type[Struct]) -> None:
+    document = (await api.get("//schema/openapi.json")).json()
+    named = document["components"]["schemas"][shape.__name__]
+    [example] = named["examples"]
+    within = {**document, "$ref": f"#/components/schemas/{shape.__name__}"}
+    jsonschema_rs.validator_for(within).validate(example)
+    assert set(example) == set(named["properties"]) or issubclass(shape, Body)
+
+
+async def test_every_body_is_taken_as_its_example_has_it(api: Api) -> None:
+    document = (await api.get("//schema/openapi.json")).json()
+    id, taken = await api.create(), set[str]()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            for shape in shapes_of(operation):
+                [example] = document["components"]["schemas"][shape].get("examples", [{}])
+                answer = await api.request(
+                    method.upper(),
+                    f"/{path.format(id=id, name='x')}",
+                    json=example,
+                    headers={"Idempotency-Key": "example"},
+                )
+                assert answer.status_code in (200, 201, 202, 404, 409), (path, answer.text)
+                taken.add(shape)
+    assert taken == {shape.__name__ for shape in EXAMPLES if issubclass(shape, Body)} | {"Nothing"}
+
+
+def shapes_of(operation: dict[str, Any]) -> list[str]:
+    """The names of the bodies that an operation takes."""
+    schemas = [each["schema"] for each in operation.get("requestBody", {}).get("content", {}).values()]
+    options = [option for schema in schemas for option in schema.get("oneOf", [schema])]
+    return [option["$ref"].rpartition("/")[2] for option in options if "$ref" in option]
 
 
 @pytest.mark.parametrize("path", ["/schedules/x", "/session", "/jobs", "/queues/x"])

@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any, Final
 
+from jobstream.api.examples import add_examples
 from jobstream.api.problems import MEDIA_TYPE
-from jobstream.api.shapes import complete_requests
+from jobstream.api.shapes import complete_requests, reference
+from jobstream.api.streams.pages import EventPage
+from jobstream.domain.job import Summary
 
 _PREFIX: Final = "/api/v1"
 _TEXTS: Final = {
@@ -55,6 +58,7 @@ _STREAM: Final[dict[str, Any]] = {
     "schema": {"type": "string", "description": "Server-sent events: `event:`, `data:` (JSON), `id:`."},
     "example": 'event: status\ndata: {"id": 4711, "type": "status", "status": "pending"}\nid: 4711\n\n',
 }
+_BULK_PAGE: Final = {"type": "object", "description": "`items`, `next_cursor`, `reset`, `complete`."}
 _MAKES: Final = frozenset({"/jobs", "/jobs/batch", "/pipelines"})
 _VERBS: Final = frozenset({"heartbeat", "progress", "log", "emit", "complete", "fail", "release"})
 _STEERS: Final = frozenset({"cancel", "retry", "run-now", "reschedule"})
@@ -71,6 +75,7 @@ def with_refusals(document: dict[str, Any]) -> dict[str, Any]:
             if isinstance(operation, dict) and "responses" in operation:
                 _complete(path, method, operation)
     complete_requests(told)
+    add_examples(told)
     _write_patterns_for_all(told)
     return told
 
@@ -103,13 +108,14 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     for status in _statuses(short, method, has_body="requestBody" in operation):
         problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
         responses[str(status)] = {"description": _TEXTS[status], "content": problem, **_headers(status)}
-    if short.endswith("/events") or short == "/events":
-        page = {"schema": {"type": "object", "description": "`items`, `next_cursor`, `reset`, `complete`."}}
+    if short.endswith("/events"):
+        page = {"schema": _BULK_PAGE if short.startswith("/bulk") else reference(EventPage)}
         description = "The stream; with `Accept: application/json` a page of it."
         content = {"text/event-stream": _STREAM, "application/json": page}
         responses["200"] = {"description": description, "content": content}
     elif short == "/summary":
-        responses["200"]["content"]["text/event-stream"] = _STREAM
+        content = {"application/json": {"schema": reference(Summary)}, "text/event-stream": _STREAM}
+        responses["200"]["content"] = content
 
 
 def _headers(status: int) -> dict[str, Any]:
