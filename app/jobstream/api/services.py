@@ -34,6 +34,7 @@ from jobstream.store.jobs import JobStore
 from jobstream.store.leases import LeaseStore
 from jobstream.store.listener import Listener
 from jobstream.store.pool import Database
+from jobstream.store.summaries import SummaryStore
 from jobstream.store.tickets import TicketStore
 from jobstream.store.tokens import TokenStore
 
@@ -57,6 +58,7 @@ class Services:
         self.database = database
         self.listener = listener
         self.jobs = JobStore(database, raw=True)
+        self.summary = SummaryStore(database)
         self.events = EventStore(database)
         self.leases = LeaseStore(database)
         self.tokens = TokenStore(database)
@@ -87,7 +89,7 @@ class Services:
 
     async def _summary(self, question: Question) -> Summary:
         filter, owner = question
-        return await self.jobs.summary(filter, owner=owner)
+        return await self.summary.get(filter, owner=owner)
 
     def heard(self, channel: str, _payload: str) -> None:
         """A bell rang."""

@@ -58,7 +58,7 @@ class SummaryController(Controller):
         asked = jobs_within(caller.ticket, asked)
         question = (asked, caller.owner)
         if not wants(request.headers.get("accept"), MEDIA_TYPE):
-            found = await services.jobs.summary(asked, owner=caller.owner)
+            found = await services.summary.get(asked, owner=caller.owner)
             return Response(found, headers={"Cache-Control": "no-store"})
         script = SummaryStream(
             events=services.events, feed=services.feed, summaries=services.summaries, question=question
