@@ -39,6 +39,9 @@ async def test_it_shapes_bodies_as_they_are_taken(api: Api) -> None:
     assert schemas["SchedulingIn"]["properties"]["delay_seconds"]["anyOf"][0]["minimum"] == 0
     assert document["paths"]["/api/v1/jobs"]["post"]["requestBody"]["required"] is True
     assert document["paths"]["/api/v1/jobs/{id}/cancel"]["post"]["requestBody"]["required"] is False
+    for path in ("/api/v1/jobs", "/api/v1/pipelines"):
+        [key] = document["paths"][path]["post"]["parameters"]
+        assert (key["name"], key["required"], key["schema"]["type"]) == ("Idempotency-Key", True, "string")
     assert "(?!" not in (await api.get("//schema/openapi.json")).text
 
 

@@ -35,6 +35,7 @@ _PARAMETERS: Final[dict[str, Schema]] = {
     "until": _MOMENT,
     "wait": {"pattern": r"^[0-9]+(\.[0-9]+)?$"},
 }
+_KEY: Final[Schema] = {"pattern": "^[!-~]{1,256}$", "examples": ["thumbnail-cat-320"]}
 _STATUS_OF_PIPELINES: Final[Schema] = {
     "items": {"type": "string", "enum": ["waiting", "running", "done", "failed", "cancelled"]}
 }
@@ -116,6 +117,8 @@ def _parameter(path: str, parameter: Schema) -> Schema:
         if option != {"type": "null"}:
             schema = {**option, **schema}
     known = _PARAMETERS.get(parameter["name"], {}) if parameter["in"] == "query" else {}
+    if parameter["name"] == "Idempotency-Key":
+        return {**parameter, "required": True, "schema": {**schema, **_KEY}}
     if path.endswith("/pipelines") and parameter["name"] == "status":
         known = _STATUS_OF_PIPELINES
     return {**parameter, "schema": {**schema, **known}}
