@@ -12,7 +12,7 @@ from jobstream.api.access import needs
 from jobstream.api.answers import List, page
 from jobstream.api.dependencies import AnyRequest, By, JobId, Key, Limit, ListCursor, Shared
 from jobstream.api.problems import Fault, Rejected
-from jobstream.api.queries import Many, read_id, read_number, refused
+from jobstream.api.queries import Many, read_id, read_number, refused, several
 from jobstream.api.requests import CreatePipeline, Nothing, new_step, pointer_to
 from jobstream.domain.pipeline import (
     Pipeline,
@@ -84,7 +84,7 @@ class PipelinesController(Controller):
         if any(each not in _STATUSES for each in status or ()):
             raise refused("status", f"one of {', '.join(_STATUSES)}")
         found = await PipelineStore(services.database).list(
-            PipelineFilter(status=tuple(status or ())),
+            PipelineFilter(status=several(status)),
             cursor=cursor,
             limit=read_number("limit", limit, 50, 1, 200),
             owner=caller.owner,
