@@ -26,7 +26,7 @@ _TEXTS: Final = {
     413: "The body, or what is in it, is too large.",
     415: "The body must be JSON, and say so.",
     422: "The idempotency key was used with another request.",
-    429: "More writes than one principal may ask for: wait for `Retry-After` seconds.",
+    429: "More writes than one principal may ask for, or more that wait: come back after `Retry-After` seconds.",
     503: "The database cannot be reached.",
 }
 _PROBLEM: Final[dict[str, Any]] = {
@@ -61,6 +61,7 @@ _STREAM: Final[dict[str, Any]] = {
 _BULK_PAGE: Final = {"type": "object", "description": "`items`, `next_cursor`, `reset`, `complete`."}
 _MAKES: Final = frozenset({"/jobs", "/jobs/batch", "/pipelines"})
 _VERBS: Final = frozenset({"heartbeat", "progress", "log", "emit", "complete", "fail", "release"})
+_WAIT: Final = frozenset({"events", "result"})
 _STEERS: Final = frozenset({"cancel", "retry", "run-now", "reschedule"})
 # What is put there comes into being where there was nothing.
 _NEVER_MISSING: Final = frozenset({("put", "/schedules/{name}"), ("patch", "/queues/{name}")})
@@ -142,7 +143,8 @@ def _statuses(path: str, method: str, *, has_body: bool) -> Iterator[int]:
         yield 409
     if method == "post" and path in _MAKES:
         yield 422
-    if method != "get" and not is_session and path != "/leases" and _last(path) not in _VERBS:
+    is_bounded = method != "get" and not is_session and path != "/leases" and _last(path) not in _VERBS
+    if is_bounded or _last(path) in _WAIT:
         yield 429
 
 
