@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager, closing
 from typing import Any
@@ -239,15 +240,17 @@ async def test_principal_sees_the_connection_of_its_own_host(database_url: str) 
 
 
 async def test_what_is_open_ends_when_the_host_says_something_else_of_its_caller(database_url: str) -> None:
-    known = {"ada": ("read",), "grace": ("read",), "joan": ("read",)}
+    known = {"ada": ("read",), "grace": ("read",), "joan": ("read", "write", "work")}
     is_broken = False
 
     def who(connection: Connected) -> Principal | None:
         if is_broken:
             raise OSError("the host's own database is away")
         name = connection.headers["x-user"]
-        return Principal(name, known[name]) if name in known else None
+        scopes = generator.sample(known.get(name, ()), len(known.get(name, ())))
+        return Principal(name, tuple(scopes)) if name in known else None
 
+    generator = random.Random(5)
     often = Settings(database_url=database_url, pool_size=2, drain_seconds=0.1, heartbeat_seconds=0.1)
     async with (
         hosted(jobstream.asgi(prefix="/queue", principal=who, settings=often)) as http,
