@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
+from math import inf
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -37,7 +38,7 @@ class Shared(Generic[K, V]):
         loop = asyncio.get_running_loop()
         answer = self._next[key] = loop.create_future()
         try:
-            await asyncio.sleep(self._asked_at.get(key, 0.0) + self._every - loop.time())
+            await asyncio.sleep(self._asked_at.get(key, -inf) + self._every - loop.time())
         except BaseException:
             del self._next[key]
             answer.cancel()
