@@ -317,3 +317,25 @@ async def test_a_server_says_that_it_is_ready(api: Api) -> None:
     assert (await api.get("//readyz")).json() == {
         "status": "ok", "database": "ok", "schema": "ok", "listener": "ok", "draining": False,
     }  # fmt: skip
+
+
+async def test_what_waits_ends_when_its_token_is_revoked(guarded: Api, token: Token) -> None:
+    alice = guarded.as_(await token("alice", "read", "write", "work"))
+    id = await alice.create(queue="other")
+    claim = {"worker": "w", "wait": 60}
+    accept = {"Accept": "application/json"}
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        waiting = [
+            tasks.create_task(asked)
+            for asked in (
+                alice.get("/events?wait=30", headers=accept),
+                alice.get(f"/jobs/{id}/events?wait=30&from=now", headers=accept),
+                alice.get(f"/jobs/{id}/result?wait=60"),
+            )
+        ]
+        worker = tasks.create_task(alice.post("/leases", claim))
+        await eventually(lambda: len(guarded.services.places) == 3 and guarded.services.ready._waiting)
+        [info] = await guarded.services.tokens.list()
+        await guarded.services.tokens.revoke(info.id)
+    assert [problem(each.result()) for each in waiting] == [(401, "unauthorized")] * 3
+    assert worker.result().json() == {"leases": []}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from jobstream import JobStream
 from jobstream.api.metrics import Metrics
 from jobstream.api.streams.backfill import Backfills
 from jobstream.api.streams.places import Overloaded, Places
@@ -144,6 +145,18 @@ async def test_a_process_that_is_full_says_come_back_later_and_takes_who_comes_t
     await eventually(lambda: len(api.services.places) == 0)
     async with api.stream("/events") as stream:
         await stream.until("hello")
+
+
+async def test_who_waits_for_a_result_is_counted_too_and_the_client_comes_back(api: Api) -> None:
+    full = api.services.places = Places(most=0, each=0)
+    id = await api.create()
+    assert problem(await api.get(f"/jobs/{id}/result?wait=5")) == (429, "rate-limited")
+    async with JobStream().connect(api.address) as client, asyncio.TaskGroup() as tasks:
+        result = tasks.create_task(client.handle(id).result(timeout=10))
+        await eventually(lambda: full.refused > 1)
+        api.services.places = Places(most=1, each=1)
+        await api.verb(await api.claim(), "complete", result=7)
+    assert result.result() == 7
 
 
 async def test_one_principal_does_not_take_all_places(serve: Serve) -> None:

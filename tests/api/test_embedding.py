@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager, closing
 from typing import Any
@@ -236,6 +237,51 @@ async def test_principal_sees_the_connection_of_its_own_host(database_url: str) 
     async with hosted(host) as http:
         assert (await http.get("/queue/api/v1/jobs")).status_code == 200
     assert seen == [(host, "/queue/api/v1/jobs")]
+
+
+async def test_what_is_open_ends_when_the_host_says_something_else_of_its_caller(database_url: str) -> None:
+    known = {"ada": ("read",), "grace": ("read",), "joan": ("read", "write", "work")}
+    is_broken = False
+
+    def who(connection: Connected) -> Principal | None:
+        if is_broken:
+            raise OSError("the host's own database is away")
+        name = connection.headers["x-user"]
+        scopes = generator.sample(known.get(name, ()), len(known.get(name, ())))
+        return Principal(name, tuple(scopes)) if name in known else None
+
+    generator = random.Random(5)
+    often = Settings(database_url=database_url, pool_size=2, drain_seconds=0.1, heartbeat_seconds=0.1)
+    async with (
+        hosted(jobstream.asgi(prefix="/queue", principal=who, settings=often)) as http,
+        stream_of(http, "ada") as ada,
+        stream_of(http, "grace") as grace,
+        stream_of(http, "joan") as joan,
+        asyncio.TaskGroup() as tasks,
+    ):
+        headers = {"X-User": "ada", "Accept": "application/json"}
+        poll = tasks.create_task(http.get("/queue/api/v1/events?wait=30", headers=headers))
+        for events in (ada, grace, joan):
+            assert [(await anext(events)).event for _ in range(2)] == ["hello", "heartbeat"]
+        is_broken = True
+        assert [(await anext(joan)).event for _ in range(3)] == ["heartbeat"] * 3
+        is_broken = False
+        del known["ada"]
+        known["grace"] = ("write",)
+        for events in (ada, grace):
+            assert "end" not in [event.event async for event in events]
+        assert problem(await poll) == (401, "unauthorized")
+        assert (await anext(joan)).event == "heartbeat"
+
+
+@asynccontextmanager
+async def stream_of(http: httpx.AsyncClient, user: str) -> AsyncIterator[Any]:
+    headers = {"X-User": user}
+    async with (
+        httpx_sse.aconnect_sse(http, "GET", "/queue/api/v1/events", headers=headers) as source,
+        aclosing(source.aiter_sse()) as events,
+    ):
+        yield events
 
 
 @get("/jobs-of-mine/{name:str}", sync_to_thread=False)

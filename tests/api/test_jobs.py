@@ -5,6 +5,8 @@ import pytest
 
 from tests.api.support import UNKNOWN, Api, new_key, pointers, problem
 
+STEP = {"key": "a", "spec": {"kind": "k"}}
+
 
 async def test_a_job_is_accepted_and_found_where_it_says(api: Api) -> None:
     answer = await api.make({"spec": {"kind": "resize", "args": {"path": "a.jpg"}}})
@@ -99,6 +101,9 @@ async def test_with_auth_off_jobs_are_local(api: Api) -> None:
         ({"spec": {"kind": "k"}, "nope": 1}, "/nope"),
         ({"spec": {"kind": "k", "labels": {str(n): "" for n in range(33)}}}, "/spec/labels"),
         ({"spec": {"kind": "k", "labels": {"a": "x" * 129}}}, "/spec/labels"),
+        ({"spec": {"kind": "k", "class": "x" * 1025}}, "/spec/class"),
+        ({"spec": {"kind": "k"}, "lineage": {"triggered_by": "x" * 1025}}, "/lineage/triggered_by"),
+        ({"spec": {"kind": "k", "concurrency_key": ""}}, "/spec/concurrency_key"),
         (
             {
                 "spec": {"kind": "k"},
@@ -140,12 +145,17 @@ async def test_a_key_that_is_none_is_refused(api: Api, key: str) -> None:
         "/jobs", {"spec": {"kind": "k"}}, headers={"Idempotency-Key": key.encode("latin-1")}
     )
     assert problem(answer) == (400, "invalid")
+    assert [each["header"] for each in answer.json()["errors"]] == ["Idempotency-Key"]
 
 
-async def test_without_a_key_nothing_is_made(api: Api) -> None:
-    answer = await api.post("/jobs", {"spec": {"kind": "k"}})
+@pytest.mark.parametrize("path", ["/jobs", "/pipelines"])
+@pytest.mark.parametrize("count", [0, 2])
+async def test_without_one_key_nothing_is_made(api: Api, path: str, count: int) -> None:
+    body = {"spec": {"kind": "k"}} if path == "/jobs" else {"name": "p", "steps": [STEP]}
+    answer = await api.http.post(f"/api/v1{path}", json=body, headers=[("Idempotency-Key", "k")] * count)
     assert problem(answer) == (400, "invalid")
-    assert (await api.get("/jobs")).json()["items"] == []
+    assert [each["header"] for each in answer.json()["errors"]] == ["Idempotency-Key"]
+    assert (await api.get(path)).json()["items"] == []
 
 
 async def test_the_longest_key_is_taken_as_it_stands(api: Api) -> None:
@@ -354,7 +364,7 @@ async def test_paths_and_methods_that_there_are_not(api: Api) -> None:
     assert problem(await api.get("/nope")) == (404, "not-found")
     answer = await api.request("DELETE", "/jobs")
     assert problem(answer) == (405, "invalid")
-    assert set(answer.headers["allow"].split(", ")) == {"GET", "OPTIONS", "POST"}
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
 
 
 async def test_a_body_that_is_missing_is_asked_for(api: Api) -> None:
@@ -371,3 +381,26 @@ async def test_a_body_that_may_be_missing_may_be_empty_or_null(api: Api) -> None
         assert (await api.post(f"/jobs/{id}/retry", content=body, headers=headers)).status_code == 200
     refused = await api.post(f"/jobs/{id}/retry", {"force": True})
     assert problem(refused) == (400, "invalid")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "until=9999-12-31T23:59:59.999999Z",
+        "since=0001-01-01T00:00:00%2B14:00",
+        "until=0001-01-01T00:00:00-14:00",
+    ],
+)
+async def test_times_beyond_all_that_there_can_be_find_what_lies_within(api: Api, query: str) -> None:
+    id = await api.create()
+    answer = await api.get(f"/jobs?{query}")
+    assert answer.status_code == 200, answer.text
+    found = [each["id"] for each in answer.json()["items"]]
+    assert found == ([] if query.startswith("until=0001") else [id])
+
+
+@pytest.mark.parametrize("query", ["limit=1&limit=2", "since=0&since=1", "cursor=x", "cursor=a&cursor=b"])
+async def test_a_parameter_that_says_nothing_clear_is_refused_by_its_name(api: Api, query: str) -> None:
+    answer = await api.get(f"/jobs?{query}")
+    assert problem(answer) == (400, "invalid")
+    assert [each["parameter"] for each in answer.json()["errors"]] == [query.partition("=")[0]]

@@ -43,7 +43,8 @@ async def test_a_worker_that_hung_up_gets_no_job(api: Api) -> None:
         return [each["job"]["id"] for each in lease] == [id]
 
     await eventually(given_back)
-    assert (await api.job(id))["retry"]["failures"] == 0
+    retry = (await api.job(id))["retry"]
+    assert (retry["failures"], retry["attempt"]) == (0, 1)
 
 
 async def test_several_are_claimed_at_once_over_several_queues(api: Api) -> None:
@@ -184,8 +185,12 @@ async def test_a_type_that_is_not_a_workers_is_refused(api: Api, type: str) -> N
 async def test_events_over_the_limit_are_refused(api: Api) -> None:
     await api.create()
     lease = await api.claim()
-    assert (await api.verb(lease, "emit", type="t", data="x" * (64 * 1024))).status_code in (400, 413)
-    assert (await api.verb(lease, "log", message="x" * (8 * 1024 + 1))).status_code in (400, 413)
+    for verb, member, fits in (("emit", "data", 64 * 1024 - 2), ("log", "message", 8 * 1024)):
+        more = {"type": "t"} if verb == "emit" else {}
+        assert (await api.verb(lease, verb, **more, **{member: "x" * fits})).status_code == 200
+        refused = await api.verb(lease, verb, **more, **{member: "x" * (fits + 1)})
+        assert problem(refused) == (400, "invalid")
+        assert pointers(refused) == [f"/{member}"]
 
 
 @pytest.mark.parametrize("attempt", [0, -1, 2**31, 1.5, "1", None])

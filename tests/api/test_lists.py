@@ -50,6 +50,16 @@ async def test_a_cursor_of_pipelines_works_only_with_its_filter_and_owner(serve:
         assert problem(await caller.get("/pipelines", params=params)) == (400, "invalid")
 
 
+async def test_a_filter_is_the_same_in_any_order(api: Api) -> None:
+    for kind in ("a", "b"):
+        await api.create(kind, labels={"x": kind})
+    one = await api.get("/jobs?limit=1&kind=a&kind=b&label=x:a&label=x:b&status=pending&status=done")
+    cursor = one.json()["next_cursor"]
+    other = "status=done&kind=b&kind=a&kind=a&label=x:b&label=x:a&status=pending"
+    found = (await api.get(f"/jobs?{other}&cursor={cursor}")).json()["items"]
+    assert [each["spec"]["kind"] for each in found] == ["a"]
+
+
 @pytest.mark.parametrize("one", [False, True])
 async def test_the_cursor_of_pipelines_continues_what_they_showed(api: Api, one: bool) -> None:
     [id] = await pipelines(api, 1)

@@ -1,6 +1,7 @@
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.api.conftest import Serve
 from tests.api.support import UNKNOWN, Api, new_key, pointers, problem
@@ -163,3 +164,11 @@ async def test_a_bulk_operations_stream_ends_with_it(api: Api) -> None:
     page = await api.get(f"/bulk/{started['id']}/events", headers={"Accept": "application/json"})
     assert page.json()["items"][0]["status"] == "done"
     assert problem(await api.get(f"/bulk/{UNKNOWN}/events")) == (404, "not-found")
+
+
+@pytest.mark.parametrize("verb", ["cancel", "retry"])
+async def test_a_verb_takes_nothing_that_it_does_not_know(api: Api, verb: str) -> None:
+    made = (await make(api, {"name": "p", "steps": steps(("a", []))})).json()
+    refused = await api.post(f"/pipelines/{made['id']}/{verb}", {"force": True})
+    assert problem(refused) == (400, "invalid")
+    assert pointers(refused) == ["/force"]

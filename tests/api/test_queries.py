@@ -31,6 +31,8 @@ def test_a_limit_that_is_no_number_is_refused(text: str) -> None:
         ("0", datetime(1970, 1, 1, tzinfo=UTC)),
         ("1714557600123", datetime(2024, 5, 1, 10, 0, 0, 123_000, tzinfo=UTC)),
         ("9999999999999999", datetime(9999, 1, 1, tzinfo=UTC)),
+        ("9999-12-31T23:59:59-14:00", datetime(9999, 1, 1, tzinfo=UTC)),
+        ("0001-01-01T00:00:00+10:00", datetime(1970, 1, 1, tzinfo=UTC)),
     ],
 )
 def test_a_moment_is_a_date_or_milliseconds(text: str, moment: datetime) -> None:
@@ -47,7 +49,7 @@ def test_any_other_text_is_no_moment(text: str) -> None:
     assert moment.tzinfo is not None
 
 
-@pytest.mark.parametrize("text", ["2024-05-01T10:00:00", "yesterday", "", "-1", "0001-01-01T00:00:00+10:00"])
+@pytest.mark.parametrize("text", ["2024-05-01T10:00:00", "yesterday", "", "-1"])
 def test_what_is_no_moment_is_refused(text: str) -> None:
     with pytest.raises(Rejected, match="since"):
         read_moment("since", text)

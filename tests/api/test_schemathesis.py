@@ -71,4 +71,5 @@ async def test_no_answer_is_undocumented(
         found = {name: int(number) for name, number in NUMBERS.findall(asked.stdout)}
         print(scopes, re.findall(r"\d+ generated", asked.stdout))
         assert found["Tested:"] == found["Selected:"] > 50
+        assert "✅ Examples" in asked.stdout
         assert "Traceback" not in server.output()

@@ -181,3 +181,10 @@ async def test_auth_off_keeps_its_rules_for_tickets(api: Api) -> None:
     answer = await api.get(f"/events?ticket={text}", headers={"Origin": "https://elsewhere.example"})
     assert problem(answer) == (403, "forbidden")
     assert isinstance(answer, httpx.Response)
+
+
+@pytest.mark.parametrize("name", ["queue", "kind", "type", "status", "job_id", "pipeline_id", "label"])
+async def test_a_ticket_for_none_of_them_is_not_one_for_all(api: Api, name: str) -> None:
+    answer = await api.post("/stream-tickets", {"filter": {name: []}})
+    assert problem(answer) == (400, "invalid")
+    assert pointers(answer) == [f"/filter/{name}"]

@@ -27,6 +27,8 @@ async def test_a_stream_without_a_database_says_come_back(serve: Serve) -> None:
         assert problem(as_json) == (503, "unavailable")
     assert problem(await alice.get("/summary")) == (503, "unavailable")
     assert problem(await alice.get("/jobs")) == (503, "unavailable")
+    worker = await alice.post("/leases", {"worker": "w"})
+    assert problem(worker) == (503, "unavailable")
     assert (await api.get("//healthz")).status_code == 200
     assert (await api.get("//readyz")).status_code == 503
     assert "jobstream_database_up 0.0" in (await api.get("//metrics")).text

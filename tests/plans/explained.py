@@ -111,6 +111,10 @@ class ExplainedDatabase(Database):
         self._connection = connection
         self.is_direct = True
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[StoreConnection]:
+        yield self._connection
+
     async def fetch(
         self, query: str, *args: Any, connection: StoreConnection | None = None
     ) -> list[asyncpg.Record]:

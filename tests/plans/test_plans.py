@@ -15,6 +15,7 @@ from jobstream.store.events import EventStore
 from jobstream.store.figures import read_figures
 from jobstream.store.jobs import JobStore
 from jobstream.store.queues import QueueStore
+from jobstream.store.summaries import SummaryStore
 from tests.plans.explained import ExplainedDatabase, Plans, explained
 from tests.plans.million import fill
 from tests.support import Connection
@@ -226,6 +227,14 @@ async def test_lists_go_by_the_index_of_their_filter(
         assert plans.indexes() - {"jobs_pkey", "jobs_by_parent"} == indexes
 
 
+async def test_a_summary_of_all_goes_through_all_of_them_only_once(plans: Plans) -> None:
+    summaries = SummaryStore(ExplainedDatabase(plans.connection))
+    await summaries.get()
+    await plans.begin()
+    await summaries.get()
+    assert plans.indexes() <= {"jobs_to_claim", "jobs_leased", "jobs_by_status", "job_events_by_xid"}
+
+
 @pytest.mark.parametrize(
     ("filter", "indexes"),
     [
@@ -237,9 +246,9 @@ async def test_lists_go_by_the_index_of_their_filter(
 async def test_summaries_of_few_go_by_the_index_of_their_filter(
     plans: Plans, filter: dict[str, Any], indexes: set[str]
 ) -> None:
-    jobs = JobStore(ExplainedDatabase(plans.connection))
+    summaries = SummaryStore(ExplainedDatabase(plans.connection))
     await plans.begin()
-    await jobs.summary(JobFilter(**filter))
+    await summaries.get(JobFilter(**filter))
     assert plans.indexes() - {"jobs_pkey", "jobs_leased"} == indexes
 
 

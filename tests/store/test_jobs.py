@@ -293,27 +293,6 @@ async def test_fifty_enqueues_of_one_key_make_one_job(jobs: JobStore) -> None:
     assert [answer.idempotent for answer in made].count(False) == 1
 
 
-async def test_a_summary_counts_what_its_filter_means(jobs: JobStore, database: Database) -> None:
-    await jobs.enqueue_many(
-        [NewJob(kind="a", labels={"x": "1"}), NewJob(kind="b", labels={"x": "1"}), NewJob(kind="b", delay=60)]
-    )
-    await jobs.enqueue(NewJob(kind="b", queue="other", owner="ann"))
-    [running] = await LeaseStore(database).claim(["default"], limit=1, worker="w")
-    summary = await jobs.summary()
-    assert summary.is_running
-    assert {status: count for status, count in summary.counts.items() if count} == {
-        "pending": 2,
-        "running": 1,
-        "waiting": 1,
-    }
-    assert [(current.id, current.kind, current.progress) for current in summary.current] == [
-        (running.id, running.kind, None)
-    ]
-    labelled = await jobs.summary(JobFilter(label=(("x", "1"), ("x", "2")), kind=("b",)))
-    assert (labelled.counts["pending"], labelled.counts["running"], labelled.current) == (1, 0, [])
-    assert not (await jobs.summary(owner="nobody")).is_running
-
-
 async def test_errors_of_the_driver_do_not_escape(jobs: JobStore) -> None:
     with pytest.raises(InvalidArgument):
         await jobs.list(JobFilter(kind=("\0",)))

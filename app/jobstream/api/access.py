@@ -4,7 +4,8 @@ A route names its scope in its `opt`; one that names none is closed to everybody
 Ownership is never checked here: `Caller.owner` goes into the statements themselves.
 """
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any, Final, Protocol
 
 from litestar.connection import ASGIConnection
@@ -38,6 +39,8 @@ class Caller(Struct, frozen=True):
     ticket: Ticket | None = None
     seconds: float | None = None
     """How long the ticket lasts yet."""
+    again: Callable[[], Awaitable[Identity]] | None = None
+    """Asks who sent the request once more, where nobody tells us when that ends."""
 
     @property
     def principal(self) -> str:
@@ -146,7 +149,11 @@ async def _caller(connection: AnyConnection, handler: BaseRouteHandler) -> Calle
     ticket = connection.query_params.get("ticket") if is_stream else None
     if ticket is None:
         authenticate: Authenticator = services.authenticate
-        return Caller(await authenticate(connection, query=is_stream))
+        identity = await authenticate(connection, query=is_stream)
+        again = (
+            None if identity.id or identity is LOCAL else partial(authenticate, connection, query=is_stream)
+        )
+        return Caller(identity, again=again)
     clerk: TicketClerk = services.tickets
     return await clerk.admit(connection, str(ticket), from_beginning="id" in connection.path_params)
 

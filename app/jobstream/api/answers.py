@@ -1,8 +1,8 @@
 """Answers that are more than a value: status, headers, pages."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -97,7 +97,7 @@ def stream(services: Services, caller: Caller, script: Script) -> Response[bytes
     async def watched(outlet: Outlet) -> None:
         if caller.seconds is not None:
             outlet.expire(caller.seconds)
-        with services.credentials.watching(caller.identity.id, outlet):
+        async with services.credentials.watching(caller, outlet.dismiss):
             await script(outlet)
         if outlet.expired:
             await outlet.control("end", {"reason": "ticket"}, id=outlet.position)
@@ -112,14 +112,17 @@ def stream(services: Services, caller: Caller, script: Script) -> Response[bytes
     return EventStream(placed, ticker=services.ticker)
 
 
-@contextmanager
-def place(services: Services, caller: Caller, seconds: float) -> Iterator[None]:
-    """The place of a request that waits for so long. Raises Overloaded if there is none."""
+@asynccontextmanager
+async def place(services: Services, caller: Caller, seconds: float) -> AsyncIterator[None]:
+    """The place of a request that waits for so long. Raises Overloaded if there is none, Unauthorized when its caller's
+    credential ends meanwhile.
+    """
     if seconds <= 0:
         yield
         return
     with services.places.taken(caller.principal):
-        yield
+        async with services.credentials.lasting(caller):
+            yield
 
 
 def _next(request: AnyRequest, cursor: str) -> str:

@@ -97,21 +97,30 @@ def _application(settings: Settings, **options: Any) -> Litestar:
 
 
 async def tell_all_methods(message: Message, scope: Scope) -> None:
-    """The framework's answers to OPTIONS know only of the methods that were registered first for their path."""
-    if (
-        scope.get("method") == "OPTIONS"
-        and message["type"] == "http.response.start"
-        and "path_template" in scope
-    ):
-        routes = (route for route in scope["litestar_app"].routes if isinstance(route, HTTPRoute))
-        methods = {
-            method
-            for route in routes
-            if route.path_format == scope["path_template"]
-            for method in route.route_handler_map
-        }
-        others = [each for each in message["headers"] if each[0].lower() != b"allow"]
-        message["headers"] = [*others, (b"allow", ", ".join(sorted(methods)).encode())]
+    """The framework knows nothing of HEAD; its answers to OPTIONS know only of the methods that were registered first."""
+    if message["type"] != "http.response.start":
+        return
+    if scope.get("method") == "OPTIONS" and "path_template" in scope:
+        methods = _methods_of(scope)
+    elif message["status"] == 405:
+        said = next(value for name, value in message["headers"] if name.lower() == b"allow")
+        methods = set(said.decode().split(", "))
+    else:
+        return
+    if "GET" in methods:
+        methods.add("HEAD")
+    others = [each for each in message["headers"] if each[0].lower() != b"allow"]
+    message["headers"] = [*others, (b"allow", ", ".join(sorted(methods)).encode())]
+
+
+def _methods_of(scope: Scope) -> set[str]:
+    routes = (route for route in scope["litestar_app"].routes if isinstance(route, HTTPRoute))
+    return {
+        method
+        for route in routes
+        if route.path_format == scope["path_template"]
+        for method in route.route_handler_map
+    }
 
 
 def _cors(settings: Settings) -> CORSConfig | None:

@@ -1,20 +1,27 @@
-"""Tokens at the door and inside open streams. Nothing is remembered between requests: a revocation counts at once."""
+"""Tokens at the door and inside what is open. Nothing is remembered between requests: a revocation counts at once."""
 
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
-from jobstream.api.access import AnyConnection, bearer
-from jobstream.api.streams.outlet import Outlet
+from litestar.exceptions import HTTPException
+
+from jobstream.api.access import AnyConnection, Caller, bearer
+from jobstream.api.beside import beside
 from jobstream.domain.token import Identity
-from jobstream.errors import DatabaseUnavailable
+from jobstream.errors import DatabaseUnavailable, Forbidden, Unauthorized
 from jobstream.store.tokens import TokenStore
 
 _EVERY: Final = 0.5
+_DENIED: Final = frozenset({401, 403})
 _log = logging.getLogger("jobstream.api")
+
+End = Callable[[], None]
+"""Ends what is open; may be called more than once."""
 
 
 class TokenAuthenticator:
@@ -30,27 +37,46 @@ class TokenAuthenticator:
 
 
 class CredentialWatch:
-    """Ends streams whose token has ended: one question a half second for all of them together."""
+    """Ends what is open when its caller's credential does: streams, and requests that wait.
 
-    def __init__(self, tokens: TokenStore) -> None:
-        """Nothing runs before `run`."""
+    Of tokens one question a half second tells for all together. A host is asked about each of its callers every so often.
+    """
+
+    def __init__(self, tokens: TokenStore, *, host_every: float) -> None:
+        """Nothing runs before `run`. `host_every`: seconds between two questions to a host about one caller."""
         self._tokens = tokens
-        self._outlets: defaultdict[str, dict[Outlet, None]] = defaultdict(dict)
+        self._host_every = host_every
+        self._open: defaultdict[str, dict[object, End]] = defaultdict(dict)
 
-    @contextmanager
-    def watching(self, token_id: str, outlet: Outlet) -> Iterator[None]:
-        """Dismiss that outlet when the token ends. Without a token there is nothing to end."""
-        if not token_id:
+    @asynccontextmanager
+    async def watching(self, caller: Caller, end: End) -> AsyncIterator[None]:
+        """Inside, `end` is called once the caller's credential has ended."""
+        if caller.again is not None:
+            async with beside(self._ask_host(caller, end)):
+                yield
+        elif caller.identity.id:
+            mark = object()
+            self._open[caller.identity.id][mark] = end
+            try:
+                yield
+            finally:
+                self._forget(caller.identity.id, mark)
+        else:
             yield
-            return
-        self._outlets[token_id][outlet] = None
+
+    @asynccontextmanager
+    async def lasting(self, caller: Caller) -> AsyncIterator[None]:
+        """Inside, Unauthorized is raised once the caller's credential has ended."""
         try:
-            yield
-        finally:
-            outlets = self._outlets[token_id]
-            outlets.pop(outlet, None)
-            if not outlets:
-                del self._outlets[token_id]
+            async with (
+                asyncio.timeout(caller.seconds) as limit,
+                self.watching(caller, partial(_expire, limit)),
+            ):
+                yield
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise Unauthorized("the credential has ended") from error
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -59,15 +85,45 @@ class CredentialWatch:
             try:
                 await self.run_once()
             except DatabaseUnavailable as error:
-                _log.debug("tokens of open streams not checked: %s", error)
+                _log.debug("tokens of what is open not checked: %s", error)
 
     async def run_once(self) -> None:
-        """Ask for all tokens with open streams, and dismiss what has ended."""
-        asked = list(self._outlets)
+        """Ask for all tokens with something open, and end what belongs to those that have ended."""
+        asked = list(self._open)
         if not asked:
             return
         valid = await self._tokens.valid(asked)
         for token_id in asked:
             if token_id not in valid:
-                for outlet in tuple(self._outlets.get(token_id, ())):
-                    outlet.dismiss()
+                for end in tuple(self._open.get(token_id, {}).values()):
+                    end()
+
+    def _forget(self, token_id: str, mark: object) -> None:
+        held = self._open[token_id]
+        del held[mark]
+        if not held:
+            del self._open[token_id]
+
+    async def _ask_host(self, caller: Caller, end: End) -> None:
+        while await self._still(caller):
+            pass
+        end()
+
+    async def _still(self, caller: Caller) -> bool:
+        """Whether the host says the same of the caller after a while. A host that fails says nothing."""
+        await asyncio.sleep(self._host_every)
+        assert caller.again is not None
+        try:
+            return await caller.again() == caller.identity
+        except (Unauthorized, Forbidden):
+            return False
+        except HTTPException as error:
+            return error.status_code not in _DENIED
+        except Exception as error:  # noqa: BLE001  (whatever it is, it does not say that the access has ended)
+            _log.warning("the host could not be asked about %s again: %r", caller.principal, error)
+            return True
+
+
+def _expire(limit: asyncio.Timeout) -> None:
+    if not limit.expired():
+        limit.reschedule(0)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from jobstream.api.beside import beside
 from jobstream.api.dependencies import AnyRequest
 
 
@@ -12,12 +13,8 @@ async def hang_up(request: AnyRequest) -> AsyncIterator[asyncio.Event]:
     """An event that is set when the client hangs up. Nothing is cancelled: what is done by then must be undone."""
     await request.body()  # so that all that can still be received is the disconnect
     gone = asyncio.Event()
-    async with asyncio.TaskGroup() as tasks:
-        watch = tasks.create_task(_watch(request, gone))
-        try:
-            yield gone
-        finally:
-            watch.cancel()
+    async with beside(_watch(request, gone)):
+        yield gone
 
 
 async def _watch(request: AnyRequest, gone: asyncio.Event) -> None:

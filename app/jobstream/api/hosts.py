@@ -58,8 +58,9 @@ class HostAuthenticator:
         return Identity(
             id="",
             principal=principal.name,
-            scopes=tuple(principal.scopes),
-            queues=None if principal.queues is None else tuple(principal.queues),
+            # In one order: whether it is still the same is asked by comparing.
+            scopes=tuple(sorted(set(principal.scopes))),
+            queues=None if principal.queues is None else tuple(sorted(set(principal.queues))),
             expires_at=None,
             owner=principal.owner,
         )

@@ -199,7 +199,7 @@ def answer_error(request: Request[Any, Any, Any], error: JobStreamError) -> Resp
         kind,
         # What the driver says of hosts and users is for the log.
         kind.title if kind.status == HTTPStatus.SERVICE_UNAVAILABLE else error.message,
-        errors=_faults(error),
+        errors=_faults(error, in_query=request.method in ("GET", "HEAD")),
         job_id=error.detail.id if error.detail else None,
         headers=_headers(error),
     )
@@ -245,12 +245,14 @@ def _http_fault(found: dict[str, Any]) -> Fault:
     return Fault(parameter=name, detail=str(found.get("message", "")))
 
 
-def _faults(error: JobStreamError) -> Sequence[Fault]:
+def _faults(error: JobStreamError, *, in_query: bool) -> Sequence[Fault]:
     if isinstance(error, Rejected):
         return error.faults
     detail = error.detail
     if detail is None or (detail.field is None and detail.pointer is None):
         return ()
+    if in_query:
+        return (Fault(parameter=detail.field, detail=error.message),)
     pointer = (f"/{detail.field}" if detail.field else "") + (detail.pointer or "")
     return (Fault(pointer=pointer, detail=error.message),)
 

@@ -1,9 +1,9 @@
 """Query parameters: every one declared, unknown ones refused, filters as values of the domain."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from math import nan
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from litestar.datastructures import MultiDict
 from litestar.params import FromQuery, QueryParameter
@@ -15,6 +15,8 @@ from jobstream.domain.ids import is_ulid
 from jobstream.domain.job import JobFilter, Status
 from jobstream.errors import InvalidArgument
 from jobstream.store.events import EventFilter
+
+T = TypeVar("T")
 
 Many = FromQuery[list[str] | None]
 """A parameter that may be given several times, which means or."""
@@ -30,7 +32,8 @@ Until = Annotated[
 ]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST_MS: Final = (datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+_LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
+_LATEST_MS: Final = (_LATEST - _EPOCH) // timedelta(milliseconds=1)
 
 
 def refused(parameter: str, detail: str) -> Rejected:
@@ -38,11 +41,13 @@ def refused(parameter: str, detail: str) -> Rejected:
     return Rejected(f"{parameter}: {detail}", Fault(parameter=parameter, detail=detail))
 
 
-def check_query(query: MultiDict[Any], known: frozenset[str]) -> None:
-    """Refuses parameters that the route does not know, and text that no database can hold."""
+def check_query(query: MultiDict[Any], known: frozenset[str], several: frozenset[str]) -> None:
+    """Refuses parameters that the route does not know or wants but once, and text that no database can hold."""
     for name, value in query.multi_items():
         if name not in known:
             raise refused(name, "there is no such parameter here")
+        if name not in several and len(query.getall(name)) > 1:
+            raise refused(name, "give it once")
         if "\0" in value or not _is_text(value):
             raise refused(name, "contains characters that cannot be stored")
 
@@ -54,6 +59,11 @@ def read_from(text: str | None) -> From | None:
     raise refused("from", f"one of {', '.join(From)}")
 
 
+def several(values: Iterable[T] | None) -> tuple[T, ...]:
+    """What may be given several times, in one order: the same filter is the same however it was written."""
+    return tuple(sorted(set(values or ())))  # type: ignore[type-var]
+
+
 def read_labels(labels: Sequence[str] | None) -> tuple[tuple[str, str], ...]:
     """`name:value` pairs."""
     pairs = []
@@ -62,7 +72,7 @@ def read_labels(labels: Sequence[str] | None) -> tuple[tuple[str, str], ...]:
         if not colon:
             raise refused("label", "give it as name:value")
         pairs.append((name, value))
-    return tuple(pairs)
+    return several(pairs)
 
 
 def read_statuses(statuses: Sequence[str] | None) -> tuple[Status, ...]:
@@ -70,14 +80,14 @@ def read_statuses(statuses: Sequence[str] | None) -> tuple[Status, ...]:
     for status in statuses or ():
         if status not in Status.__members__.values():
             raise refused("status", f"one of {', '.join(Status)}")
-    return tuple(map(Status, statuses or ()))
+    return several(map(Status, statuses or ()))
 
 
 def read_ids(parameter: str, ids: Sequence[str] | None) -> tuple[str, ...]:
     """Ids in their one form."""
     if not all(map(is_ulid, ids or ())):
         raise refused(parameter, "an id is a ULID in upper case")
-    return tuple(ids or ())
+    return several(ids)
 
 
 def read_moment(parameter: str, text: str | None) -> datetime | None:
@@ -89,8 +99,9 @@ def read_moment(parameter: str, text: str | None) -> datetime | None:
     try:
         # A plus sign that was not escaped arrives as a space.
         moment = datetime.fromisoformat(text.replace(" ", "+"))
-        return moment.astimezone(UTC) if moment.tzinfo else _no_zone(parameter)
-    except (ValueError, OverflowError) as error:
+        # Nothing lies beyond either end, and not every conversion can hold what does.
+        return max(_EPOCH, min(_LATEST, moment)).astimezone(UTC) if moment.tzinfo else _no_zone(parameter)
+    except ValueError as error:
         raise refused(parameter, "give it as RFC 3339 with a zone, or as milliseconds since 1970") from error
 
 
@@ -143,9 +154,9 @@ def job_filter(query: Mapping[str, Any]) -> JobFilter:
     """What `GET /jobs` was asked for."""
     return JobFilter(
         status=read_statuses(query["status"]),
-        kind=tuple(query["kind"] or ()),
-        queue=tuple(query["queue"] or ()),
-        owner=tuple(query["owner"] or ()),
+        kind=several(query["kind"]),
+        queue=several(query["queue"]),
+        owner=several(query["owner"]),
         pipeline_id=read_ids("pipeline_id", query["pipeline_id"]),
         label=read_labels(query["label"]),
         since=read_moment("since", query["since"]),
@@ -157,12 +168,12 @@ def job_filter(query: Mapping[str, Any]) -> JobFilter:
 def event_filter(query: Mapping[str, Any]) -> EventFilter:
     """What a stream of many jobs was asked for."""
     return EventFilter(
-        queue=tuple(query["queue"] or ()),
-        kind=tuple(query["kind"] or ()),
-        type=tuple(query["type"] or ()),
-        status=tuple(read_statuses(query["status"])),
+        queue=several(query["queue"]),
+        kind=several(query["kind"]),
+        type=several(query["type"]),
+        status=read_statuses(query["status"]),
         job_id=read_ids("job_id", query["job_id"]),
         pipeline_id=read_ids("pipeline_id", query["pipeline_id"]),
         label=read_labels(query["label"]),
-        owner=tuple(query["owner"] or ()),
+        owner=several(query["owner"]),
     )

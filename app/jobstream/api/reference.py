@@ -1,5 +1,6 @@
 """The API's reference as one page of plain HTML, made from the OpenAPI document."""
 
+import json
 from collections.abc import Iterator
 from html import escape
 from typing import Any, Final
@@ -15,6 +16,7 @@ h2 { font-size: 1rem; margin: 0.5rem 0; }
 table { border-collapse: collapse; width: 100%; }
 td { border-top: 1px solid #8883; padding: 0.2rem 1rem 0.2rem 0; vertical-align: top; }
 td:first-child { white-space: nowrap; width: 14rem; }
+pre { overflow-x: auto; }
 small { opacity: 0.75; }
 """
 
@@ -72,8 +74,13 @@ def _shapes(schemas: dict[str, Any]) -> Iterator[str]:
         ]
         yield (
             f"<section id='{escape(name)}'><h2>{escape(title)}</h2>"
-            f"<p>{_prose(schema.get('description', ''))}</p>{_table(rows)}</section>"
+            f"<p>{_prose(schema.get('description', ''))}</p>{_table(rows)}"
+            f"{''.join(map(_example, schema.get('examples', ())))}</section>"
         )
+
+
+def _example(example: Any) -> str:
+    return f"<pre>{escape(json.dumps(example, indent=2))}</pre>"
 
 
 def _table(rows: list[tuple[str, str]]) -> str:

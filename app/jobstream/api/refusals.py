@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any, Final
 
+from jobstream.api.examples import add_examples
 from jobstream.api.problems import MEDIA_TYPE
-from jobstream.api.shapes import complete_requests
+from jobstream.api.shapes import complete_requests, reference
+from jobstream.api.streams.pages import EventPage
+from jobstream.domain.job import Summary
 
 _PREFIX: Final = "/api/v1"
 _TEXTS: Final = {
@@ -23,7 +26,7 @@ _TEXTS: Final = {
     413: "The body, or what is in it, is too large.",
     415: "The body must be JSON, and say so.",
     422: "The idempotency key was used with another request.",
-    429: "More writes than one principal may ask for: wait for `Retry-After` seconds.",
+    429: "More writes than one principal may ask for, or more that wait: come back after `Retry-After` seconds.",
     503: "The database cannot be reached.",
 }
 _PROBLEM: Final[dict[str, Any]] = {
@@ -55,8 +58,10 @@ _STREAM: Final[dict[str, Any]] = {
     "schema": {"type": "string", "description": "Server-sent events: `event:`, `data:` (JSON), `id:`."},
     "example": 'event: status\ndata: {"id": 4711, "type": "status", "status": "pending"}\nid: 4711\n\n',
 }
+_BULK_PAGE: Final = {"type": "object", "description": "`items`, `next_cursor`, `reset`, `complete`."}
 _MAKES: Final = frozenset({"/jobs", "/jobs/batch", "/pipelines"})
 _VERBS: Final = frozenset({"heartbeat", "progress", "log", "emit", "complete", "fail", "release"})
+_WAIT: Final = frozenset({"events", "result"})
 _STEERS: Final = frozenset({"cancel", "retry", "run-now", "reschedule"})
 # What is put there comes into being where there was nothing.
 _NEVER_MISSING: Final = frozenset({("put", "/schedules/{name}"), ("patch", "/queues/{name}")})
@@ -71,6 +76,7 @@ def with_refusals(document: dict[str, Any]) -> dict[str, Any]:
             if isinstance(operation, dict) and "responses" in operation:
                 _complete(path, method, operation)
     complete_requests(told)
+    add_examples(told)
     _write_patterns_for_all(told)
     return told
 
@@ -103,13 +109,14 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     for status in _statuses(short, method, has_body="requestBody" in operation):
         problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
         responses[str(status)] = {"description": _TEXTS[status], "content": problem, **_headers(status)}
-    if short.endswith("/events") or short == "/events":
-        page = {"schema": {"type": "object", "description": "`items`, `next_cursor`, `reset`, `complete`."}}
+    if short.endswith("/events"):
+        page = {"schema": _BULK_PAGE if short.startswith("/bulk") else reference(EventPage)}
         description = "The stream; with `Accept: application/json` a page of it."
         content = {"text/event-stream": _STREAM, "application/json": page}
         responses["200"] = {"description": description, "content": content}
     elif short == "/summary":
-        responses["200"]["content"]["text/event-stream"] = _STREAM
+        content = {"application/json": {"schema": reference(Summary)}, "text/event-stream": _STREAM}
+        responses["200"]["content"] = content
 
 
 def _headers(status: int) -> dict[str, Any]:
@@ -136,7 +143,8 @@ def _statuses(path: str, method: str, *, has_body: bool) -> Iterator[int]:
         yield 409
     if method == "post" and path in _MAKES:
         yield 422
-    if method != "get" and not is_session and path != "/leases" and _last(path) not in _VERBS:
+    is_bounded = method != "get" and not is_session and path != "/leases" and _last(path) not in _VERBS
+    if is_bounded or _last(path) in _WAIT:
         yield 429
 
 

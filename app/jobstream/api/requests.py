@@ -22,6 +22,9 @@ Id = Annotated[str, Meta(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}(?!\n)$", descrip
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}(?!\n)$")]
 Label = Annotated[str, Meta(max_length=128)]
 Labels = Annotated[dict[Label, Label], Meta(max_length=32)]
+ShortKey = Annotated[str, Meta(min_length=1, max_length=256)]
+FreeText = Annotated[str, Meta(max_length=1_024)]
+Owner = Annotated[str, Meta(max_length=256)]
 Int4 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 Attempt = Annotated[int, Meta(ge=1, le=2**31 - 1, description="The attempt that the lease was given for.")]
 Seconds = Annotated[float, Meta(ge=0, le=366 * 86_400, description="Seconds, at most a year.")]
@@ -58,12 +61,12 @@ class SpecIn(Body, frozen=True, kw_only=True):
     queue: Name = "default"
     priority: Int4 = 0
     labels: Labels = {}
-    concurrency_key: str | None = None
+    concurrency_key: ShortKey | None = None
     unique: Literal["pending", "active"] | None = None
-    unique_key: str | None = None
-    class_: str | None = field(name="class", default=None)
-    mode: str | None = None
-    scope: str | None = None
+    unique_key: ShortKey | None = None
+    class_: FreeText | None = field(name="class", default=None)
+    mode: FreeText | None = None
+    scope: FreeText | None = None
 
 
 class SchedulingIn(Body, frozen=True, kw_only=True):
@@ -99,7 +102,7 @@ class RetryIn(Body, frozen=True, kw_only=True):
 class LineageIn(Body, frozen=True, kw_only=True):
     """Where it comes from."""
 
-    triggered_by: str | None = None
+    triggered_by: FreeText | None = None
     parent_job: Id | None = None
 
 
@@ -111,7 +114,7 @@ class CreateJob(Body, frozen=True, kw_only=True):
     retry: RetryIn = RetryIn()
     lineage: LineageIn = LineageIn()
     timeout_seconds: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
-    owner: str | None = None
+    owner: Owner | None = None
 
 
 class BatchItem(CreateJob, frozen=True, kw_only=True):
@@ -145,7 +148,7 @@ class CreatePipeline(Body, frozen=True, kw_only=True):
 
     name: Annotated[str, Meta(min_length=1, max_length=256)]
     steps: Annotated[list[StepIn], Meta(min_length=1, max_length=1_000)]
-    owner: str | None = None
+    owner: Owner | None = None
 
 
 class Nothing(Body, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 from jobstream.api.access import Authenticator
@@ -34,11 +34,15 @@ from jobstream.store.jobs import JobStore
 from jobstream.store.leases import LeaseStore
 from jobstream.store.listener import Listener
 from jobstream.store.pool import Database
+from jobstream.store.summaries import SummaryStore
 from jobstream.store.tickets import TicketStore
 from jobstream.store.tokens import TokenStore
 
 _STREAMS_SHARE = 0.75
 """Of the drain window; the rest is for requests in flight and for closing."""
+
+_HEARS_WITHIN = 2.0
+"""Seconds that a start waits for the LISTEN connection."""
 
 _CHANNELS = ("jobstream_events", "jobstream_ready")
 
@@ -54,6 +58,7 @@ class Services:
         self.database = database
         self.listener = listener
         self.jobs = JobStore(database, raw=True)
+        self.summary = SummaryStore(database)
         self.events = EventStore(database)
         self.leases = LeaseStore(database)
         self.tokens = TokenStore(database)
@@ -65,7 +70,7 @@ class Services:
         # With auth off everybody is one principal; with it none is to take all places.
         self.places = Places(most=most, each=most if settings.auth == "off" else most // 2)
         self.ticker = Ticker(Pace(heartbeat=settings.heartbeat_seconds))
-        self.credentials = CredentialWatch(self.tokens)
+        self.credentials = CredentialWatch(self.tokens, host_every=settings.heartbeat_seconds)
         self.summaries: Shared[Question, Summary] = Shared(self._summary, every=0.5)
         self.ready = Broadcast()
         self.rings: Counter[str] = Counter(dict.fromkeys(_CHANNELS, 0))
@@ -84,7 +89,7 @@ class Services:
 
     async def _summary(self, question: Question) -> Summary:
         filter, owner = question
-        return await self.jobs.summary(filter, owner=owner)
+        return await self.summary.get(filter, owner=owner)
 
     def heard(self, channel: str, _payload: str) -> None:
         """A bell rang."""
@@ -140,6 +145,8 @@ async def _tasks(services: Services) -> AsyncIterator[None]:
     for channel in _CHANNELS:
         listener.on_notify(channel, partial(services.heard, channel))
     listener.on_connect(feed.ring)
+    hears = asyncio.Event()
+    listener.on_connect(hears.set)
     components = {
         "listener": listener.run,
         "feed": feed.run,
@@ -153,10 +160,18 @@ async def _tasks(services: Services) -> AsyncIterator[None]:
             for name, run in components.items()
         ]
         try:
+            await _soon(hears)
             yield
         finally:
             for task in started:
                 task.cancel()
+
+
+async def _soon(hears: asyncio.Event) -> None:
+    """Whoever is told the address finds a server that is ready; one that cannot hear bells polls, and serves all the same."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_HEARS_WITHIN):
+            await hears.wait()
 
 
 async def _supervised(name: str, run: Callable[[], Awaitable[None]]) -> None:

@@ -10,7 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from jobstream.api.requests import Body
-from jobstream.domain.job import Status
+from jobstream.api.streams.pages import EventPage
+from jobstream.domain.job import Status, Summary
 
 Schema = dict[str, Any]
 
@@ -34,6 +35,7 @@ _PARAMETERS: Final[dict[str, Schema]] = {
     "until": _MOMENT,
     "wait": {"pattern": r"^[0-9]+(\.[0-9]+)?$"},
 }
+_KEY: Final[Schema] = {"pattern": "^[!-~]{1,256}$", "examples": ["thumbnail-cat-320"]}
 _STATUS_OF_PIPELINES: Final[Schema] = {
     "items": {"type": "string", "enum": ["waiting", "running", "done", "failed", "cancelled"]}
 }
@@ -70,10 +72,15 @@ _ON_STREAMS: Final = (*_ANYWHERE, "token_in_url", "ticket")
 _IN_URL: Final = ("token", "ticket")
 
 
+def reference(shape: type[msgspec.Struct]) -> Schema:
+    """Where the document has that shape."""
+    return {"$ref": _REF.format(name=shape.__name__)}
+
+
 def complete_requests(document: Schema) -> None:
     """Writes into the document how requests are shaped, and by what they are let in."""
     components = document.setdefault("components", {})
-    components.setdefault("schemas", {}).update(_bodies(components.get("schemas", {})))
+    components.setdefault("schemas", {}).update(_shapes(components.get("schemas", {})))
     components["securitySchemes"] = _CREDENTIALS
     document["security"] = [{name: []} for name in _ANYWHERE]
     for path, operations in document.get("paths", {}).items():
@@ -110,15 +117,17 @@ def _parameter(path: str, parameter: Schema) -> Schema:
         if option != {"type": "null"}:
             schema = {**option, **schema}
     known = _PARAMETERS.get(parameter["name"], {}) if parameter["in"] == "query" else {}
+    if parameter["name"] == "Idempotency-Key":
+        return {**parameter, "required": True, "schema": {**schema, **_KEY}}
     if path.endswith("/pipelines") and parameter["name"] == "status":
         known = _STATUS_OF_PIPELINES
     return {**parameter, "schema": {**schema, **known}}
 
 
-def _bodies(known: Schema) -> Schema:
-    """The shapes of all bodies that the document knows, by their names."""
+def _shapes(known: Schema) -> Schema:
+    """The shapes of all bodies that the document knows, and of what we encode ourselves, by their names."""
     bodies = [each for each in _below(Body) if each.__name__ in known]
-    _, components = msgspec.json.schema_components(bodies, ref_template=_REF)
+    _, components = msgspec.json.schema_components([*bodies, EventPage, Summary], ref_template=_REF)
     return components
 
 

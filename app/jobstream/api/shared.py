@@ -1,8 +1,8 @@
 """One answer for all who ask the same at the same time."""
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable, Hashable
+from math import inf
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -38,7 +38,7 @@ class Shared(Generic[K, V]):
         loop = asyncio.get_running_loop()
         answer = self._next[key] = loop.create_future()
         try:
-            await asyncio.sleep(self._asked_at.get(key, -math.inf) + self._every - loop.time())
+            await asyncio.sleep(self._asked_at.get(key, -inf) + self._every - loop.time())
         except BaseException:
             del self._next[key]
             answer.cancel()
@@ -60,5 +60,5 @@ class Shared(Generic[K, V]):
         return value
 
     def _forget(self, key: K) -> None:
-        if asyncio.get_running_loop().time() >= self._asked_at.get(key, -math.inf) + self._every:
+        if asyncio.get_running_loop().time() >= self._asked_at.get(key, 0.0) + self._every:
             self._asked_at.pop(key, None)

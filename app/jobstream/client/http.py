@@ -20,7 +20,7 @@ from jobstream.client.problems import error_of
 from jobstream.domain.event import CONTROL_TYPES, Event
 from jobstream.domain.job import End, Enqueued, Job, JobFilter, NewJob, Outcome, Page, Status
 from jobstream.domain.pipeline import NewStep, PipelineCreated, PipelineOutcome, PipelineWithJobs
-from jobstream.errors import DatabaseUnavailable
+from jobstream.errors import DatabaseUnavailable, RateLimited
 from jobstream.pacing import Patience
 
 PREFIX: Final = "/api/v1"
@@ -160,7 +160,7 @@ class HttpTransport:
                     timeout=httpx.Timeout(ANSWER_SECONDS, read=RESULT_SECONDS + ANSWER_SECONDS),
                 )
                 patience.succeeded()
-            except DatabaseUnavailable:
+            except (DatabaseUnavailable, RateLimited):
                 await asyncio.sleep(patience.failed())
                 continue
             if response.status_code == httpx.codes.OK:

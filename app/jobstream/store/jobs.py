@@ -14,7 +14,6 @@ import msgspec
 from jobstream.domain.ids import checked_id
 from jobstream.domain.job import (
     EVERY_JOB,
-    Current,
     End,
     Enqueued,
     Job,
@@ -24,13 +23,12 @@ from jobstream.domain.job import (
     Page,
     Seen,
     Status,
-    Summary,
 )
 from jobstream.errors import JobStreamError, NotFound
 from jobstream.store.list_cursors import next_cursor, read_cursor
 from jobstream.store.pool import Connection, Database
 from jobstream.store.requests import encode_jobs, point_at_fault
-from jobstream.store.rows import JOB_COLUMNS, job_from_row, raw_job_from_row, read_json
+from jobstream.store.rows import JOB_COLUMNS, job_from_row, raw_job_from_row
 from jobstream.store.snapshots import IS_FLUSHED, token_of
 
 _GET: Final = f"""
@@ -171,23 +169,6 @@ class JobStore:
             row["id"]: _end(row) if row["has_ended"] else None
             for row in await self._db.fetch(_ENDS, [checked_id(id) for id in ids])
         }
-
-    async def summary(self, filter: JobFilter = EVERY_JOB, *, owner: str | None = None) -> Summary:
-        """What goes on among the jobs of a filter."""
-        from jobstream.store.listing import Listing  # noqa: PLC0415 - see `list`
-
-        listing = Listing(filter, owner, None, 0)
-        probe = listing.count_probe()
-        found = await self._db.fetchrow(probe[0], *probe[1]) if probe else None
-        query, args = listing.counts({} if found is None else dict(found))
-        row = await self._db.fetchrow(query, *args)
-        assert row is not None
-        counts: dict[str, int] = read_json(row["counts"])
-        return Summary(
-            is_running=bool(counts.get("pending") or counts.get("running")),
-            counts={status.value: counts.get(status.value, 0) for status in Status},
-            current=[Current(**item) for item in read_json(row["current"])],
-        )
 
     async def cancel(
         self,

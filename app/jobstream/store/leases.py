@@ -13,7 +13,7 @@ from jobstream.domain.ids import checked_id
 from jobstream.domain.job import ClaimedJob, Lease
 from jobstream.domain.payload import encode_payload
 from jobstream.domain.worker import Completion, Renewal
-from jobstream.errors import InvalidArgument, LeaseLost, NotFound
+from jobstream.errors import ErrorDetail, InvalidArgument, LeaseLost, NotFound
 from jobstream.store.pool import Database
 from jobstream.store.rows import CLAIM_COLUMNS, ClaimedRows, raw_json
 
@@ -196,8 +196,10 @@ class LeaseStore:
         await self._verb(_LOG, id, attempt, message, level)
 
     async def emit(self, id: str, attempt: int, type: str, data: Any = None) -> None:
-        """Writes an event of the handler's own type. Raises LeaseLost, InvalidArgument, TooLarge."""
-        text = encode_payload({} if data is None else data, field="data", limit=MAX_EMIT_BYTES)
+        """Writes an event of the handler's own type. Raises LeaseLost, InvalidArgument over 64 KiB."""
+        text = encode_payload({} if data is None else data, field="data")
+        if len(text) > MAX_EMIT_BYTES:
+            raise InvalidArgument("data must be at most 64 KiB", detail=ErrorDetail(field="data"))
         await self._verb(_EMIT, id, attempt, type, text.decode())
 
     async def _verb(self, query: str, id: str, *args: Any) -> str:

@@ -41,6 +41,9 @@ _jobs = sa.table(
 _ID: Final = sa.literal_column("id", TEXT)
 _labels = sa.table("job_labels", *map(sa.column, ("name", "value", "job_id")), schema="jobstream")
 
+_INDEXED_ALONE: Final = ("pending", "running")
+_INDEXED_TOGETHER: Final = ("waiting", "failed", "dlq", "cancelled")
+
 _TAGS: Final = {"owner": ":owner", "kind": ":kind", "queue": ":queue"}
 NAMES: Final = ("kind", "queue", "owner", "pipeline_id")
 
@@ -134,12 +137,19 @@ def probe_query(shape: Shape) -> tuple[str, tuple[str, ...]]:
 
 
 @lru_cache(maxsize=256)
-def counts_query(shape: Shape) -> tuple[str, tuple[str, ...]]:
-    """Counts by status, and the jobs that run."""
+def counts_query(shape: Shape, *, live: bool = False) -> tuple[str, tuple[str, ...]]:
+    """Counts by status, and the jobs that run; of `live` ones, but for done, an index knows each."""
     j = _jobs.alias("j")
     conditions = [*_conditions(shape, j), *_tagged_few(shape, j)]
-    counted = sa.select(j.c.status, sa.func.count().label("jobs")).where(*conditions)
-    counts = counted.group_by(j.c.status).subquery("counts")
+    number = sa.func.count().label("jobs")
+    counted = sa.select(j.c.status, number).where(*conditions).group_by(j.c.status)
+    # Their indexes do not hold the status that they are about, and to fetch it took ten times as long (measured).
+    lone = [
+        sa.select(_word(status).label("status"), number).where(*conditions, j.c.status == _word(status))
+        for status in _INDEXED_ALONE
+    ]
+    together = counted.where(j.c.status.in_(map(_word, _INDEXED_TOGETHER)))
+    counts = (sa.union_all(*lone, together) if live else counted).subquery("counts")
     running = (
         sa.select(j.c.id, j.c.kind, j.c.progress)
         .where(*conditions, j.c.status == _word(Status.RUNNING))

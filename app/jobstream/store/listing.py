@@ -63,11 +63,19 @@ class Listing:
         shape = msgspec.structs.replace(self._shape, counting=True)
         return self._bound(probe_query(shape)) if shape.probes() else None
 
-    def counts(self, counts: Mapping[str, int]) -> tuple[str, list[Any]]:
-        """The query for counts by status, and for the jobs that run. `counts` is what the probe found."""
+    def counts(self, counts: Mapping[str, int]) -> tuple[str, list[Any], bool]:
+        """The query for counts by status, and for the jobs that run; whether it is about few jobs.
+
+        `counts` is what the probe found.
+        """
         few = [name for name in self._shape.drivers() if counts.get(name, LOOKED_UP_ROWS) < LOOKED_UP_ROWS]
         driver = min(few, key=lambda name: counts[name], default=None)
-        return self._bound(counts_query(msgspec.structs.replace(self._shape, driver=driver)))
+        is_cheap = driver is not None or self._shape.pipeline_id > 0
+        return *self._bound(counts_query(msgspec.structs.replace(self._shape, driver=driver))), is_cheap
+
+    def live_counts(self) -> tuple[str, list[Any]]:
+        """As `counts`, without the jobs that are done."""
+        return self._bound(counts_query(self._shape, live=True))
 
     def _bound(self, compiled: tuple[str, tuple[str, ...]]) -> tuple[str, list[Any]]:
         text, names = compiled

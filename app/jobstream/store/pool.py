@@ -90,6 +90,15 @@ class Database:
             async with self._pool.acquire() as connection:
                 yield connection
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        """A connection on which every statement sees the same, and none writes."""
+        async with (
+            self.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield connection
+
     async def fetch(
         self, query: str, *args: Any, connection: Connection | None = None
     ) -> list[asyncpg.Record]:

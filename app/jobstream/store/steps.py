@@ -58,15 +58,23 @@ _WALK: Final = f"""
                 and e.id > $3::bigint
                 and e.id <= ${{last}}::bigint
                 and {_VISIBLE}"""
-_WANTED: Final = " and ".join(
-    f"(${number}::text[] is null or r.{name} = any (${number}::text[]))"
-    for number, name in enumerate(_NAMES, _FIRST)
-)
-_LABEL: Final = _FIRST + len(_NAMES)
-_LABELLED: Final = f"""(${_LABEL}::text[] is null or exists (
-            select from unnest(${_LABEL}::text[], ${_LABEL + 1}::text[]) as l (name, value)
+_LAST: Final = _FIRST + len(_NAMES) + 2
+"""After the filter."""
+
+
+def wanted(first: int) -> str:
+    """Whether a row `r` is what the filter asks for, whose arguments begin at that number."""
+    label = first + len(_NAMES)
+    names = (
+        f"(${number}::text[] is null or r.{name} = any (${number}::text[]))"
+        for number, name in enumerate(_NAMES, first)
+    )
+    labelled = f"""(${label}::text[] is null or exists (
+            select from unnest(${label}::text[], ${label + 1}::text[]) as l (name, value)
             where r.labels::jsonb ->> l.name = l.value
         ))"""
+    return " and ".join((*names, labelled))
+
 
 NOW: Final = f"""
 select
@@ -84,7 +92,7 @@ with seen as materialized (
     {NOW}
 ),
 rows as materialized (
-    select r.*, {_WANTED} and {_LABELLED} as wanted
+    select r.*, {wanted(_FIRST)} as wanted
     from ({{source}}
     ) as r
     order by r.id
@@ -117,7 +125,7 @@ order by s.id
 STEP_BY_ARMS: Final = _PAGE.format(source=_ARMS, most="2 * $4::integer")
 """Rows by transaction. An arm that came to its limit is told by `found` over the limit: then walk."""
 
-STEP_BY_WALK: Final = _PAGE.format(source=_WALK.format(last=_LABEL + 2), most="$4::integer")
+STEP_BY_WALK: Final = _PAGE.format(source=_WALK.format(last=_LAST), most="$4::integer")
 """Rows by id, up to a last one."""
 
 LOWEST_ID: Final = """
@@ -140,7 +148,7 @@ def snapshot_arguments(seen: Snapshot) -> list[Any]:
 
 
 def filter_arguments(filter: EventFilter) -> list[Sequence[str] | None]:
-    """The arguments of a filter, from `_FIRST` on."""
+    """The arguments of a filter, as `wanted` counts them."""
     names: list[Sequence[str] | None] = [list(getattr(filter, name)) or None for name in _NAMES]
     pairs = [[name for name, _ in filter.label], [value for _, value in filter.label]]
     return [*names, *((values or None) for values in pairs)]

@@ -120,10 +120,10 @@ class EventsController(Controller):
         check_job(caller.ticket, job)
         async with services.backfills.turn():
             begin = await job_start(services.events, services.backfills.recent, job.id, asked)
+        seconds = read_seconds("wait", wait, request.headers.get("prefer"), most=30.0)
+        most = page_limit(limit)
         if stream_form(request.headers.get("accept")) is Form.JSON:
-            seconds = read_seconds("wait", wait, request.headers.get("prefer"), most=30.0)
-            most = page_limit(limit)
-            with place(services, caller, seconds):
+            async with place(services, caller, seconds):
                 return as_json(await job_page(services, job, begin, limit=most, seconds=seconds))
         if asked.cursor is not None and begin.reset is None and await _is_over(services, job, begin.position):
             return Response(None, status_code=204, headers=HEADERS)
@@ -158,10 +158,10 @@ class EventsController(Controller):
         filter = within(caller.ticket, structs.replace(filter, owner=caller.owners_among(filter.owner)))
         async with services.backfills.turn():
             begin = await start(services.events, services.backfills.recent, asked)
+        seconds = read_seconds("wait", wait, request.headers.get("prefer"), most=30.0)
+        most = page_limit(limit)
         if stream_form(request.headers.get("accept")) is Form.JSON:
-            seconds = read_seconds("wait", wait, request.headers.get("prefer"), most=30.0)
-            most = page_limit(limit)
-            with place(services, caller, seconds):
+            async with place(services, caller, seconds):
                 return as_json(await page(services, filter, begin, limit=most, seconds=seconds))
         script = ManyStream(
             events=services.events,

@@ -65,10 +65,10 @@ class FollowedController(Controller):
             begin = await pipeline_start(
                 services.events, services.backfills.recent, pipelines, pipeline, asked
             )
+        seconds = read_seconds("wait", wait, request.headers.get("prefer"), most=30.0)
+        most = page_limit(limit)
         if stream_form(request.headers.get("accept")) is Form.JSON:
-            seconds = read_seconds("wait", wait, request.headers.get("prefer"), most=30.0)
-            most = page_limit(limit)
-            with place(services, caller, seconds):
+            async with place(services, caller, seconds):
                 return as_json(await page(services, filter, begin, limit=most, seconds=seconds))
         came_back = asked.cursor is not None and begin.reset is None
         if came_back and await is_over(services.events, pipelines, filter, begin):

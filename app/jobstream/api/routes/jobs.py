@@ -8,7 +8,7 @@ from litestar.params import JSONBody, QueryParameter
 
 from jobstream.api import answers, waiting
 from jobstream.api.access import Caller, needs
-from jobstream.api.dependencies import AnyRequest, By, IdempotencyKey, JobId, Limit, ListCursor, Shared
+from jobstream.api.dependencies import AnyRequest, By, JobId, Key, Limit, ListCursor, Shared
 from jobstream.api.problems import Fault
 from jobstream.api.queries import (
     Label,
@@ -64,12 +64,12 @@ class JobsController(Controller):
         services: Shared,
         caller: By,
         data: JSONBody[CreateJob],
-        idempotency_key: IdempotencyKey,
+        key: Key,
     ) -> Response[Enqueued]:
         """Create a job, once however often the request is sent."""
         with placed():
             made = await services.jobs.enqueue(
-                _wanted(caller, data, key=idempotency_key, traceparent=_traceparent(request)),
+                _wanted(caller, data, key=key, traceparent=_traceparent(request)),
                 principal=caller.principal,
             )
         return answers.created(request, made)
@@ -126,7 +126,8 @@ class JobsController(Controller):
     ) -> Response[answers.Result]:
         """How the job ended; 202 while it has not."""
         seconds = read_seconds("wait", wait, request.headers.get("prefer"), most=60.0)
-        return answers.result(await waiting.ended(services, read_id(id), caller.owner, seconds))
+        async with answers.place(services, caller, seconds):
+            return answers.result(await waiting.ended(services, read_id(id), caller.owner, seconds))
 
     @post("/{id:str}/cancel", status_code=200, opt=needs("write"), responses=answers.ASKED)
     async def cancel(

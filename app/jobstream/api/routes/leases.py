@@ -66,12 +66,16 @@ class LeasesController(Controller):
 
     @post("/", status_code=200, opt=needs("work"))
     async def claim(self, request: AnyRequest, services: Shared, caller: By, data: JSONBody[Claim]) -> Leases:
-        """Take jobs to work on, waiting for the first; they are given back if the client hangs up meanwhile."""
+        """Take jobs to work on, waiting for the first; they are given back if the client hangs up meanwhile.
+
+        A worker whose token ends while it waits gets none.
+        """
         caller.check_queues(data.queues)
-        async with hang_up(request) as gone:
+        async with hang_up(request) as gone, services.credentials.watching(caller, gone.set):
             leases = await _claimed(services, data, gone)
             if gone.is_set():
                 await _give_back(services, leases)
+                leases = []
         return Leases(leases)
 
 
@@ -158,9 +162,11 @@ async def _claimed(services: Services, data: Claim, gone: asyncio.Event) -> list
             data.queues, limit=data.limit, worker=data.worker, lease_seconds=data.lease_seconds
         )
         left = until - loop.time()
-        if leases or left <= 0 or gone.is_set() or services.draining.is_set():
+        if leases or left <= 0:
             return leases
         await services.ready.wait(min(left, _LOOK_AGAIN))
+        if gone.is_set() or services.draining.is_set():
+            return []
 
 
 async def _give_back(services: Services, leases: list[Lease]) -> None:

@@ -10,10 +10,10 @@ from msgspec import structs
 
 from jobstream.api.access import needs
 from jobstream.api.answers import List, page
-from jobstream.api.dependencies import AnyRequest, By, IdempotencyKey, JobId, Limit, ListCursor, Shared
+from jobstream.api.dependencies import AnyRequest, By, JobId, Key, Limit, ListCursor, Shared
 from jobstream.api.problems import Fault, Rejected
-from jobstream.api.queries import Many, read_id, read_number, refused
-from jobstream.api.requests import CreatePipeline, new_step, pointer_to
+from jobstream.api.queries import Many, read_id, read_number, refused, several
+from jobstream.api.requests import CreatePipeline, Nothing, new_step, pointer_to
 from jobstream.domain.pipeline import (
     Pipeline,
     PipelineCreated,
@@ -51,7 +51,7 @@ class PipelinesController(Controller):
         services: Shared,
         caller: By,
         data: JSONBody[CreatePipeline],
-        idempotency_key: IdempotencyKey,
+        key: Key,
     ) -> Response[PipelineCreated]:
         """Create jobs that depend on each other, all or none, once however often the request is sent."""
         owner = caller.owner_for(data.owner, place=Fault(pointer="/owner", detail="takes `operate`"))
@@ -61,7 +61,7 @@ class PipelinesController(Controller):
             made = await PipelineStore(services.database).create(
                 data.name,
                 [new_step(step, owner=owner, traceparent=traceparent) for step in data.steps],
-                key=idempotency_key,
+                key=key,
                 owner=owner,
                 principal=caller.principal,
             )
@@ -84,7 +84,7 @@ class PipelinesController(Controller):
         if any(each not in _STATUSES for each in status or ()):
             raise refused("status", f"one of {', '.join(_STATUSES)}")
         found = await PipelineStore(services.database).list(
-            PipelineFilter(status=tuple(status or ())),
+            PipelineFilter(status=several(status)),
             cursor=cursor,
             limit=read_number("limit", limit, 50, 1, 200),
             owner=caller.owner,
@@ -98,14 +98,18 @@ class PipelinesController(Controller):
         return Response(found, headers={"Cache-Control": "no-store", "Event-Cursor": cursor})
 
     @post("/{id:str}/cancel", status_code=200, opt=needs("write"))
-    async def cancel(self, services: Shared, caller: By, id: JobId) -> PipelineOutcome:
+    async def cancel(
+        self, services: Shared, caller: By, id: JobId, data: JSONBody[Nothing | None] = None
+    ) -> PipelineOutcome:
         """Cancel all steps that have not ended; running ones are asked to stop."""
         return await PipelineStore(services.database).cancel(
             read_id(id), owner=caller.owner, principal=caller.principal
         )
 
     @post("/{id:str}/retry", status_code=200, opt=needs("write"))
-    async def retry(self, services: Shared, caller: By, id: JobId) -> PipelineOutcome:
+    async def retry(
+        self, services: Shared, caller: By, id: JobId, data: JSONBody[Nothing | None] = None
+    ) -> PipelineOutcome:
         """Start anew what failed and what it held up."""
         return await PipelineStore(services.database).retry(
             read_id(id), owner=caller.owner, principal=caller.principal

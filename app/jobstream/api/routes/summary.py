@@ -10,7 +10,7 @@ from jobstream.api.access import needs
 from jobstream.api.answers import stream
 from jobstream.api.dependencies import AnyRequest, By, Shared
 from jobstream.api.negotiation import wants
-from jobstream.api.queries import Label, Many, read_ids, read_labels
+from jobstream.api.queries import Label, Many, read_ids, read_labels, several
 from jobstream.api.streams.blocks import MEDIA_TYPE
 from jobstream.api.streams.summary import SummaryStream
 from jobstream.api.tickets import jobs_within
@@ -22,8 +22,8 @@ def provide_filter(
 ) -> JobFilter:
     """Which jobs are asked for."""
     return JobFilter(
-        queue=tuple(queue or ()),
-        kind=tuple(kind or ()),
+        queue=several(queue),
+        kind=several(kind),
         pipeline_id=read_ids("pipeline_id", pipeline_id),
         label=read_labels(label),
     )
@@ -58,7 +58,7 @@ class SummaryController(Controller):
         asked = jobs_within(caller.ticket, asked)
         question = (asked, caller.owner)
         if not wants(request.headers.get("accept"), MEDIA_TYPE):
-            found = await services.jobs.summary(asked, owner=caller.owner)
+            found = await services.summary.get(asked, owner=caller.owner)
             return Response(found, headers={"Cache-Control": "no-store"})
         script = SummaryStream(
             events=services.events, feed=services.feed, summaries=services.summaries, question=question

@@ -11,13 +11,15 @@ from msgspec import Meta, Struct
 from jobstream.api.access import needs
 from jobstream.api.dependencies import By, Shared
 from jobstream.api.problems import Fault
-from jobstream.api.requests import Body, Id
-from jobstream.api.routes.bulk import Pair, StatusName, Texts
+from jobstream.api.requests import Body, Id, Owner
+from jobstream.api.routes.bulk import Pair, StatusName
 from jobstream.domain.ticket import TicketFilter
 
-Ids = Annotated[list[Id], Meta(max_length=100)]
-Statuses = Annotated[list[StatusName], Meta(max_length=7)]
-Pairs = Annotated[list[Pair], Meta(max_length=100)]
+# A list is never empty: whoever may follow none of their things is not to be handed a ticket for all of them.
+Texts = Annotated[list[str], Meta(min_length=1, max_length=100)]
+Ids = Annotated[list[Id], Meta(min_length=1, max_length=100)]
+Statuses = Annotated[list[StatusName], Meta(min_length=1, max_length=7)]
+Pairs = Annotated[list[Pair], Meta(min_length=1, max_length=100)]
 
 
 class EventFilterIn(Body, frozen=True, kw_only=True):
@@ -36,7 +38,7 @@ class AskTicket(Body, frozen=True, kw_only=True):
     """What may be followed, whose, and for how long. `owner` takes `operate`; without it, it is yourself."""
 
     filter: EventFilterIn = EventFilterIn()
-    owner: Annotated[str, Meta(max_length=256)] | None = None
+    owner: Owner | None = None
     ttl_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 3_600
 
 
