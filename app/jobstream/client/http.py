@@ -26,6 +26,9 @@ from jobstream.pacing import Patience
 PREFIX: Final = "/api/v1"
 ANSWER_SECONDS: Final = 30.0
 RESULT_SECONDS: Final = 30
+_NO_TRANSACTION: Final = (
+    "a client over HTTP cannot enqueue in a transaction of yours: connect it to the database"
+)
 SILENCE_SECONDS: Final = 60.0
 """Heartbeats come every 15 s by default: a stream that is silent for so long is dead, whatever TCP says."""
 
@@ -69,9 +72,7 @@ class HttpTransport:
 
     async def enqueue_on(self, connection: Any, jobs: Sequence[NewJob]) -> builtins.list[Enqueued]:
         """Not over HTTP."""
-        raise TypeError(
-            "a client over HTTP cannot enqueue in a transaction of yours: connect it to the database"
-        )
+        raise TypeError(_NO_TRANSACTION)
 
     async def get(self, id: str) -> Job:
         """One job. Raises NotFound."""
@@ -114,6 +115,12 @@ class HttpTransport:
         return await self._ask(
             "POST", "/pipelines", PipelineCreated, content=msgspec.json.encode(body), headers=headers
         )
+
+    async def create_pipeline_on(
+        self, connection: Any, name: str, steps: Sequence[NewStep], *, key: str | None, owner: str
+    ) -> PipelineCreated:
+        """Not over HTTP."""
+        raise TypeError(_NO_TRANSACTION)
 
     async def get_pipeline(self, id: str) -> PipelineWithJobs:
         """One pipeline with its jobs. Raises NotFound."""

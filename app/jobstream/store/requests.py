@@ -7,6 +7,7 @@ import msgspec
 
 from jobstream.domain.job import NewJob
 from jobstream.domain.payload import encode_payload, find_unstorable
+from jobstream.domain.pipeline import NewStep
 from jobstream.errors import ErrorDetail, InvalidArgument, JobStreamError
 
 
@@ -23,6 +24,22 @@ def encode_jobs(jobs: Sequence[NewJob]) -> str:
         return msgspec.json.encode(checked).decode()
     except UnicodeEncodeError as error:
         raise _fault(jobs) or error from error
+
+
+def encode_steps(steps: Sequence[NewStep]) -> str:
+    """The steps as `jobstream.create_pipeline` reads them: jobs with a key and what they come after."""
+    jobs: list[dict[str, msgspec.Raw]] = msgspec.json.decode(
+        encode_jobs([step.job for step in steps]), type=list[dict[str, msgspec.Raw]]
+    )
+    flat = [
+        {
+            **job,
+            "key": msgspec.Raw(msgspec.json.encode(step.key)),
+            "after": msgspec.Raw(msgspec.json.encode(step.after)),
+        }
+        for job, step in zip(jobs, steps, strict=True)
+    ]
+    return msgspec.json.encode(flat).decode()
 
 
 def _with_checked_args(job: NewJob) -> NewJob:
