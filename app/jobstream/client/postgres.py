@@ -126,8 +126,13 @@ class PostgresTransport:
         finally:
             sleeper.close()
 
+    def close(self) -> None:
+        """Whoever follows something is told."""
+        self._bells.close()
+
     def _listen(self) -> None:
         """Only now: a client that just enqueues needs no connection of its own."""
+        self._bells.require_open()
         if self._hears:
             return
         self._hears = True
@@ -144,4 +149,8 @@ async def open_postgres(
 ) -> AsyncIterator[PostgresTransport]:
     """A transport over a pool that exists."""
     async with background() as running:
-        yield PostgresTransport(db=db, background=running, listener=listener, listen_url=listen_url)
+        transport = PostgresTransport(db=db, background=running, listener=listener, listen_url=listen_url)
+        try:
+            yield transport
+        finally:
+            transport.close()

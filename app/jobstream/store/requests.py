@@ -1,7 +1,9 @@
 """Requests for new jobs on their way to the database."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 import msgspec
 
@@ -13,17 +15,22 @@ from jobstream.errors import ErrorDetail, InvalidArgument, JobStreamError
 
 def encode_jobs(jobs: Sequence[NewJob]) -> str:
     """The jobs as `jobstream.enqueue_many` reads them. An error's `detail.ordinal` names the one at fault."""
+    try:
+        return msgspec.json.encode(checked_jobs(jobs)).decode()
+    except UnicodeEncodeError as error:
+        raise _fault(jobs) or error from error
+
+
+def checked_jobs(jobs: Sequence[NewJob]) -> list[NewJob]:
+    """The jobs with arguments that can be stored, and nothing in them that JSON would make something else of."""
     checked = []
     for ordinal, job in enumerate(jobs, 1):
         try:
-            checked.append(_with_checked_args(job))
+            checked.append(_checked(job))
         except JobStreamError as error:
             error.detail = msgspec.structs.replace(error.detail or ErrorDetail(), ordinal=ordinal)
             raise
-    try:
-        return msgspec.json.encode(checked).decode()
-    except UnicodeEncodeError as error:
-        raise _fault(jobs) or error from error
+    return checked
 
 
 def encode_steps(steps: Sequence[NewStep]) -> str:
@@ -42,14 +49,23 @@ def encode_steps(steps: Sequence[NewStep]) -> str:
     return msgspec.json.encode(flat).decode()
 
 
-def _with_checked_args(job: NewJob) -> NewJob:
+def _checked(job: NewJob) -> NewJob:
     for field in ("scheduled_at", "deadline"):
         moment = getattr(job, field)
-        if moment is not None and moment.tzinfo is None:
-            raise InvalidArgument(f"{field} needs a time zone", detail=ErrorDetail(field=field))
+        if moment is not None and (not isinstance(moment, datetime) or moment.tzinfo is None):
+            raise InvalidArgument(
+                f"{field} must be a datetime with a time zone", detail=ErrorDetail(field=field)
+            )
+    if job.delay is not None and not _is_finite(job.delay):
+        raise InvalidArgument("delay must be a number of seconds", detail=ErrorDetail(field="delay"))
     if isinstance(job.args, msgspec.Raw) or not job.args:
         return job
     return msgspec.structs.replace(job, args=msgspec.Raw(encode_payload(job.args)))
+
+
+def _is_finite(value: object) -> bool:
+    """JSON has no other numbers: they would be written as null, and so mean no delay."""
+    return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 @contextmanager

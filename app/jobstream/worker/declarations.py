@@ -71,4 +71,6 @@ class Declarations:
         except DatabaseUnavailable:
             pass  # others say so, and the next time it is back
         except JobStreamError as error:
-            logger.warning("the schedules could not be looked at: %s", error)
+            if str(error) not in self._told:
+                self._told.add(str(error))
+                logger.warning("the schedules could not be looked at: %s", error)
