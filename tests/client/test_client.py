@@ -354,3 +354,14 @@ async def _follow(job: JobHandle[Any]) -> None:
     assert task is not None
     async for _ in job.events():
         task.set_name("follows")
+
+
+async def test_a_client_belongs_to_its_event_loop(client: Client) -> None:
+    job = await client.enqueue("k")
+
+    async def elsewhere() -> None:
+        for wait in (client.enqueue("k"), job.result(), anext(job.events())):
+            with pytest.raises(RuntimeError, match="event loop"):
+                await wait
+
+    await asyncio.to_thread(asyncio.run, elsewhere())

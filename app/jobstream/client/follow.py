@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Final
 
+from jobstream.client.background import Home
 from jobstream.domain.event import Event
 from jobstream.domain.ids import checked_id
 from jobstream.domain.job import TERMINAL, End, Job
@@ -28,7 +29,7 @@ class Bells:
     def __init__(self) -> None:
         """Silent."""
         self._sleepers: set[Wake] = set()
-        self._closed = False
+        self._home = Home()
 
     def ring(self, _: str = "") -> None:
         """Wakes everybody."""
@@ -37,13 +38,12 @@ class Bells:
 
     def close(self) -> None:
         """Nobody waits any more: whoever does is told that the client was closed."""
-        self._closed = True
+        self._home.close()
         self.ring()
 
     def require_open(self) -> None:
         """Raises DatabaseUnavailable once the client was closed."""
-        if self._closed:
-            raise DatabaseUnavailable("the client was closed")
+        self._home.require()
 
     def sleeper(self) -> "Sleeper":
         """A place to wait at; to be closed."""
@@ -155,12 +155,11 @@ class Ends:
         self._sleeper = sleeper
         self._waiters: defaultdict[str, set[asyncio.Future[End]]] = defaultdict(set)
         self._asked = Wake()
-        self._closed = False
+        self._home = Home()
 
     async def wait(self, id: str) -> End:
         """A job's end. Raises NotFound; InvalidArgument for what is no id; DatabaseUnavailable once this has ended."""
-        if self._closed:
-            raise DatabaseUnavailable("the client was closed")
+        self._home.require()
         checked_id(id)  # here, where it is one caller's fault: later it would be that of all who wait
         waiter: asyncio.Future[End] = asyncio.get_running_loop().create_future()
         self._waiters[id].add(waiter)
@@ -180,7 +179,7 @@ class Ends:
         try:
             await self._look()
         finally:
-            self._closed = True
+            self._home.close()
             for id in list(self._waiters):
                 self._settle(id, DatabaseUnavailable("the client was closed"))
 

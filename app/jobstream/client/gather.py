@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from jobstream.client.background import Home
 from jobstream.domain.job import Enqueued, NewJob
 from jobstream.errors import DatabaseUnavailable, JobStreamError, KeyBusy
 from jobstream.pacing import Wake
@@ -41,12 +42,11 @@ class Gatherer:
         self._enqueue_many = enqueue_many
         self._waiting: deque[_Request] = deque()
         self._wake = Wake()
-        self._closed = False
+        self._home = Home()
 
     async def enqueue(self, job: NewJob) -> Enqueued:
         """This job's answer. A caller that is cancelled before its statement was sent enqueues nothing."""
-        if self._closed:
-            raise DatabaseUnavailable("the client was closed")
+        self._home.require()
         request = _Request(job, asyncio.get_running_loop().create_future())
         self._waiting.append(request)
         self._wake.ring()
@@ -60,7 +60,7 @@ class Gatherer:
                 while self._waiting:
                     await self.run_once()
         finally:
-            self._closed = True
+            self._home.close()
             for request in self._waiting:
                 _refuse(request, DatabaseUnavailable("the client was closed"))
 
