@@ -44,6 +44,8 @@ def start_logging(level: str) -> None:
     configure_logging(level=level.upper())
     for name in CHATTY_LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # While the database is away it tells each second, with a traceback, what our own lines tell in words.
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
 
 
 class Ending(Struct, frozen=True, kw_only=True):
