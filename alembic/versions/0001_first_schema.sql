@@ -621,6 +621,7 @@ create table jobstream.schedules (
     last_error text,
     created_at timestamptz not null default jobstream.clock(),
     updated_at timestamptz not null default jobstream.clock(),
+    declared_at timestamptz,
     constraint schedules_name_form check (name ~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$'),
     constraint schedules_catch_up_known check (catch_up in ('skip', 'last', 'all'))
 );
@@ -639,6 +640,8 @@ comment on column jobstream.schedules.last_job is 'That job.';
 comment on column jobstream.schedules.last_error is 'Why the last due time made none.';
 comment on column jobstream.schedules.created_at is 'When it was made.';
 comment on column jobstream.schedules.updated_at is 'When it was last changed.';
+comment on column jobstream.schedules.declared_at is
+'When a running worker last had it in its code; null: it was made by hand.';
 
 create table jobstream.schedule_runs (
     schedule text collate "C" not null,
@@ -2192,10 +2195,13 @@ comment on function jobstream.fingerprint(jobstream.new_job) is
 'SHA-256 of what a request asks for, to tell a repetition from another request under the same key.';
 
 -- Refuses faulty requests (JS400), unknown parents (JS404) and owners that this database user may not act for.
+-- A plan made for the array's own values looks cheaper, so each call would plan anew, rules inlined: 0.8 ms of a single
+-- enqueue that takes 0.17 ms with the plan kept.
 create function jobstream.check_new_jobs(p_jobs jobstream.new_job[])
 returns void
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_bad record;
@@ -2303,6 +2309,7 @@ create function jobstream.find_uniques(p_jobs jobstream.new_job[])
 returns jsonb
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan -- as check_new_jobs
 as $$
 begin
     perform pg_advisory_xact_lock(1785688950, k.number)
@@ -2356,6 +2363,7 @@ create function jobstream.known_jobs(
 returns table (ordinal integer, id text, status text, idempotent boolean)
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan -- as check_new_jobs
 as $$
 declare
     v_answer record;
@@ -5046,13 +5054,46 @@ begin
             when s.cron = excluded.cron and s.timezone = excluded.timezone then s.next_at
         end,
         last_error = null,
-        updated_at = jobstream.clock();
+        updated_at = jobstream.clock(),
+        declared_at = null;
     perform jobstream.ring('jobstream_events', '');
 end
 $$;
 
 comment on function jobstream.put_schedule(text, text, text, jsonb, text, boolean, text) is
 'Makes or replaces a schedule; spec is an object as for enqueue_many.';
+
+-- A worker has these in its code, and is told which ones no worker had for so long: they go on making jobs, since old and
+-- new code run side by side during a deploy and only people know which of the two is right.
+create function jobstream.declare_schedules(names text[], stale interval)
+returns setof text
+language sql
+security definer
+set search_path = ''
+as $$
+    -- Not more often than needed, however many workers say so; a row that is locked is being written by another of them.
+    with mine as materialized (
+        select s.name
+        from jobstream.schedules as s
+        where s.name = any (declare_schedules.names)
+            and (s.declared_at is null or s.declared_at < jobstream.clock() - declare_schedules.stale / 6)
+        for update skip locked
+    )
+
+    update jobstream.schedules as s
+    set declared_at = jobstream.clock()
+    from mine as m
+    where m.name = s.name;
+
+    select s.name
+    from jobstream.schedules as s
+    where s.name <> all (declare_schedules.names)
+        and s.declared_at < jobstream.clock() - declare_schedules.stale
+    order by s.name;
+$$;
+
+comment on function jobstream.declare_schedules(text[], interval) is
+'A worker has these in its code; answers those that no worker had for so long.';
 
 create function jobstream.delete_schedule(name text)
 returns void
@@ -6160,6 +6201,7 @@ jobstream.attach_worker(text),
 jobstream.detach_worker(text),
 jobstream.touch_worker(text, integer, real, bigint),
 jobstream.remove_worker(text),
+jobstream.declare_schedules(text[], interval),
 jobstream.fire_schedule(text, timestamptz, timestamptz),
 jobstream.defer_schedule(text, timestamptz, text),
 jobstream.maintain()

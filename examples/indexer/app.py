@@ -1,6 +1,6 @@
 """An application on jobstream: index a folder, one job a file, and a report when all have ended.
 
-    jobstream worker examples.indexer.app:app --queues index
+    jobstream worker examples.indexer:app
 
 Three kinds of job: `index.folder` lists the files and enqueues the rest, `index.file` reads one of them, `index.report`
 awaits them all, however they end, and adds up what they found.

@@ -118,10 +118,13 @@ comment on function jobstream.fingerprint(jobstream.new_job) is
 'SHA-256 of what a request asks for, to tell a repetition from another request under the same key.';
 
 -- Refuses faulty requests (JS400), unknown parents (JS404) and owners that this database user may not act for.
+-- A plan made for the array's own values looks cheaper, so each call would plan anew, rules inlined: 0.8 ms of a single
+-- enqueue that takes 0.17 ms with the plan kept.
 create function jobstream.check_new_jobs(p_jobs jobstream.new_job[])
 returns void
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_bad record;
@@ -229,6 +232,7 @@ create function jobstream.find_uniques(p_jobs jobstream.new_job[])
 returns jsonb
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan -- as check_new_jobs
 as $$
 begin
     perform pg_advisory_xact_lock(1785688950, k.number)
@@ -282,6 +286,7 @@ create function jobstream.known_jobs(
 returns table (ordinal integer, id text, status text, idempotent boolean)
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan -- as check_new_jobs
 as $$
 declare
     v_answer record;

@@ -61,13 +61,46 @@ begin
             when s.cron = excluded.cron and s.timezone = excluded.timezone then s.next_at
         end,
         last_error = null,
-        updated_at = jobstream.clock();
+        updated_at = jobstream.clock(),
+        declared_at = null;
     perform jobstream.ring('jobstream_events', '');
 end
 $$;
 
 comment on function jobstream.put_schedule(text, text, text, jsonb, text, boolean, text) is
 'Makes or replaces a schedule; spec is an object as for enqueue_many.';
+
+-- A worker has these in its code, and is told which ones no worker had for so long: they go on making jobs, since old and
+-- new code run side by side during a deploy and only people know which of the two is right.
+create function jobstream.declare_schedules(names text[], stale interval)
+returns setof text
+language sql
+security definer
+set search_path = ''
+as $$
+    -- Not more often than needed, however many workers say so; a row that is locked is being written by another of them.
+    with mine as materialized (
+        select s.name
+        from jobstream.schedules as s
+        where s.name = any (declare_schedules.names)
+            and (s.declared_at is null or s.declared_at < jobstream.clock() - declare_schedules.stale / 6)
+        for update skip locked
+    )
+
+    update jobstream.schedules as s
+    set declared_at = jobstream.clock()
+    from mine as m
+    where m.name = s.name;
+
+    select s.name
+    from jobstream.schedules as s
+    where s.name <> all (declare_schedules.names)
+        and s.declared_at < jobstream.clock() - declare_schedules.stale
+    order by s.name;
+$$;
+
+comment on function jobstream.declare_schedules(text[], interval) is
+'A worker has these in its code; answers those that no worker had for so long.';
 
 create function jobstream.delete_schedule(name text)
 returns void

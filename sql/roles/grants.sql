@@ -79,6 +79,7 @@ jobstream.attach_worker(text),
 jobstream.detach_worker(text),
 jobstream.touch_worker(text, integer, real, bigint),
 jobstream.remove_worker(text),
+jobstream.declare_schedules(text[], interval),
 jobstream.fire_schedule(text, timestamptz, timestamptz),
 jobstream.defer_schedule(text, timestamptz, text),
 jobstream.maintain()

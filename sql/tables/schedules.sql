@@ -14,6 +14,7 @@ create table jobstream.schedules (
     last_error text,
     created_at timestamptz not null default jobstream.clock(),
     updated_at timestamptz not null default jobstream.clock(),
+    declared_at timestamptz,
     constraint schedules_name_form check (name ~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$'),
     constraint schedules_catch_up_known check (catch_up in ('skip', 'last', 'all'))
 );
@@ -32,6 +33,8 @@ comment on column jobstream.schedules.last_job is 'That job.';
 comment on column jobstream.schedules.last_error is 'Why the last due time made none.';
 comment on column jobstream.schedules.created_at is 'When it was made.';
 comment on column jobstream.schedules.updated_at is 'When it was last changed.';
+comment on column jobstream.schedules.declared_at is
+'When a running worker last had it in its code; null: it was made by hand.';
 
 create table jobstream.schedule_runs (
     schedule text collate "C" not null,

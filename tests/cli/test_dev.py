@@ -13,7 +13,7 @@ import pytest
 
 from jobstream.embedded import running_url
 from tests.cli.conftest import Command
-from tests.support import Process
+from tests.support import Process, eventually
 from tests.support.servers import end_server
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +56,17 @@ async def test_dev_runs_everything_on_a_postgresql_of_its_own_and_ends_it(home: 
     assert healthy.code == 0
     assert healthy.json["ok"] is True
     assert code == 130
+    assert running_url(home) is None
+
+
+@pytest.mark.slow
+async def test_sigterm_while_it_starts_leaves_no_server_behind(home: Path) -> None:
+    with Process("dev", "--port", "0", "--data-dir", str(home), cwd=ROOT) as dev:
+        await eventually(lambda: running_url(home), timeout=60)
+        dev.signal(signal.SIGTERM)
+        code = await dev.wait(60)
+        assert "Traceback" not in dev.output()
+    assert code in (143, 0)  # 0 if it was up already
     assert running_url(home) is None
 
 

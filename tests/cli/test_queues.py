@@ -65,7 +65,12 @@ def test_a_schedule_is_put_run_listed_and_deleted(run: Command, jobstream: Comma
     assert run(*put, "--active", "--json").json["paused"] is False
     [listed] = run("schedules", "list", "--json").json
     assert len(listed["upcoming"]) == 5
-    assert "nightly" in run("schedules", "list").out
+    table = run("schedules", "list").out
+    assert "nightly" in table
+    assert "undeclared" not in table
+    jobstream("psql", "-c", "update jobstream.schedules set declared_at = now() - interval '1 hour'")
+    assert "active, undeclared" in run("schedules", "list").out
+    assert [each["undeclared"] for each in run("schedules", "list", "--json").json] == [True]
 
     id = run("schedules", "run", "nightly").out.strip()
     assert jobstream("jobs", "show", id, "--json").json["spec"]["kind"] == "report"

@@ -148,3 +148,17 @@ def test_weights_go_to_the_queues_that_are_served_and_to_no_other() -> None:
 def test_weight_that_is_none_is_refused(wrong: str) -> None:
     with pytest.raises(click.BadParameter, match="NAME=N"):
         Weights().convert(wrong, None, None)
+
+
+def test_queue_that_no_job_can_be_in_is_refused(jobstream: Command) -> None:
+    refused = jobstream("worker", APP, "--queues", "images,a b")
+
+    assert refused.code == 2
+    assert "'a b'" in refused.err
+
+
+def test_host_that_is_none_is_refused_in_one_line(jobstream: Command) -> None:
+    refused = jobstream("serve", "--host", "nowhere.invalid", "--port", "0")
+
+    assert refused.code == 1
+    assert refused.err == "error: nowhere.invalid is no address of this machine\n"

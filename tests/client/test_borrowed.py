@@ -93,6 +93,38 @@ async def test_a_job_is_there_if_the_transaction_commits(
 
 
 @pytest.mark.parametrize("kind", KINDS)
+async def test_a_pipeline_is_there_if_the_transaction_commits(
+    client: Client, database_url: str, kind: str
+) -> None:
+    async with borrowed(kind, database_url) as (connection, commit, rollback):
+        async with client.pipeline("dropped", connection=connection) as dropped:
+            dropped.step("k")
+        await rollback()
+        async with client.pipeline("kept", idempotency_key="one", connection=connection) as kept:
+            first = kept.step("a")
+            kept.step("b", {"n": 1}, after=[first])
+        with pytest.raises(NotFound):
+            await kept.get()
+        await commit()
+        faulty = client.pipeline("faulty", connection=connection)
+        faulty.step("a")
+        faulty.step("b", max_attempts=0)
+        with pytest.raises(InvalidArgument) as refused:
+            await faulty.create()
+        assert refused.value.detail is not None
+        assert refused.value.detail.ordinal == 2
+        await rollback()
+    made = await kept.get()
+    assert [(job.spec.kind, job.lifecycle.status) for job in made.jobs] == [
+        ("a", "pending"),
+        ("b", "waiting"),
+    ]
+    assert first.job.id == made.jobs[0].id
+    with pytest.raises(NotFound):
+        await dropped.get()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 async def test_a_refusal_is_ours_whatever_the_driver(
     client: Client, database_url: str, conn: Connection, kind: str
 ) -> None:

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
 
-from jobstream.client import Client, connect
+from jobstream.client import Client, JobHandle, connect
 from jobstream.domain.backoff import Backoff
 from jobstream.domain.job import JobFilter, NewJob, Status
 from jobstream.domain.payload import decode_payload, encode_payload
@@ -307,3 +309,59 @@ async def test_a_client_that_only_enqueues_does_not_listen(database_url: str, co
         await handle.cancel()
         assert [event.status async for event in handle.events()] == ["pending", "cancelled"]
         await eventually(lambda: conn.fetchval(listeners + " having count(*) = 1"))
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"scheduled_at": "tomorrow"}, "scheduled_at"),
+        ({"deadline": datetime(2030, 1, 1)}, "deadline"),
+        ({"delay": float("nan")}, "delay"),
+        ({"delay": float("inf")}, "delay"),
+        ({"delay": "soon"}, "delay"),
+        ({"timeout": 0}, "timeout_seconds"),
+        ({"timeout": -1}, "timeout_seconds"),
+        ({"timeout": float("inf")}, "timeout_seconds"),
+    ],
+)
+async def test_what_json_would_make_something_else_of_is_refused(
+    client: Client, options: Any, field: str
+) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        await client.enqueue("k", **options)
+    assert refused.value.detail is not None
+    assert refused.value.detail.field == field
+    assert (await client.enqueue("k", delay=timedelta(minutes=1))).status == "waiting"
+
+
+async def test_a_client_that_was_closed_says_so(database: Database) -> None:
+    async with Client.over(database) as client:
+        job = await client.enqueue("k")
+        pipeline = client.pipeline("p")
+        pipeline.step("k")
+        await pipeline.create()
+        waiting = asyncio.create_task(job.result())
+        following = asyncio.create_task(_follow(job))
+        await eventually(lambda: following.get_name() == "follows")
+    later = (client.enqueue("k"), job.result(), anext(job.events()), anext(pipeline.events()))
+    for told in (waiting, following, *later):
+        with pytest.raises(DatabaseUnavailable, match="the client was closed"):
+            await told
+
+
+async def _follow(job: JobHandle[Any]) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    async for _ in job.events():
+        task.set_name("follows")
+
+
+async def test_a_client_belongs_to_its_event_loop(client: Client) -> None:
+    job = await client.enqueue("k")
+
+    async def elsewhere() -> None:
+        for wait in (client.enqueue("k"), job.result(), anext(job.events())):
+            with pytest.raises(RuntimeError, match="event loop"):
+                await wait
+
+    await asyncio.to_thread(asyncio.run, elsewhere())

@@ -1,6 +1,8 @@
 """Single enqueues that share statements."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
@@ -144,3 +146,27 @@ async def test_whoever_waits_when_the_client_closes_is_told(counted: Counted) ->
         waiting = group.create_task(outcome(gatherer, NewJob(kind="k")))
         await asyncio.sleep(0)
     assert isinstance(waiting.result(), DatabaseUnavailable)
+
+
+async def test_what_cannot_be_sent_at_all_is_its_callers_fault_alone(
+    counted: Counted, conn: Connection
+) -> None:
+    gatherer = Gatherer(enqueue_many=counted)  # type: ignore[arg-type]
+    async with background() as running:
+        running.start(gatherer.run())
+        async with asyncio.TaskGroup() as group:
+            good = [group.create_task(gatherer.enqueue(NewJob(kind=f"k{n}"))) for n in range(3)]
+            bad = group.create_task(_raised(gatherer.enqueue(NewJob(kind="k", labels=object()))))  # type: ignore[arg-type]
+        assert isinstance(bad.result(), TypeError)
+        assert [await kind_of(conn, task.result()) for task in good] == ["k0", "k1", "k2"]
+        assert await kind_of(conn, await gatherer.enqueue(NewJob(kind="later"))) == "later"
+    with pytest.raises(DatabaseUnavailable, match="closed"):
+        await gatherer.enqueue(NewJob(kind="k"))
+
+
+async def _raised(work: Coroutine[Any, Any, object]) -> Exception | None:
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001  (whichever it is, the test asks)
+        return error
+    return None

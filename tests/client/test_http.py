@@ -174,6 +174,8 @@ async def test_verbs_lists_and_refusals(client: Client, leases: LeaseStore) -> N
         await client.get("x")
     with pytest.raises(TypeError, match="HTTP"):
         await client.enqueue("k", connection=object())
+    with pytest.raises(TypeError, match="HTTP"):
+        await client.pipeline("p", connection=object()).create()
 
 
 async def test_a_server_that_is_not_there(database: Database) -> None:

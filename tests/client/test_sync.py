@@ -120,20 +120,35 @@ def test_in_a_transaction_of_the_callers_nothing_is_there_until_it_commits(
         with pytest.raises(NotFound):
             kept.get()
         connection.commit()
+        with client.pipeline("lost", connection=connection) as lost:
+            lost.step(double, 1)
+        connection.rollback()
+        with client.pipeline("made", connection=connection) as made:
+            made.step(double, 1, key="one")
+        with pytest.raises(NotFound):
+            made.get()
+        connection.commit()
         client.enqueue("once", idempotency_key="one", connection=connection)
         with pytest.raises(KeyReused):
             client.enqueue("other", idempotency_key="one", connection=connection)
         connection.rollback()
     engine.dispose()
     assert kept.get().spec.kind == "a"
-    with pytest.raises(NotFound):
-        dropped.get()
+    assert [job.lineage.pipeline_step for job in made.get().jobs] == ["one"]
+    for gone in (dropped, lost):
+        with pytest.raises(NotFound):
+            gone.get()
 
 
 async def test_an_asyncio_connection_is_refused(client: SyncClient, database_url: str) -> None:
     async with await psycopg.AsyncConnection.connect(database_url) as connection:
         with pytest.raises(TypeError, match="asyncio connection"):
             client.enqueue("k", connection=connection)
+        with (
+            pytest.raises(TypeError, match="asyncio connection"),
+            client.pipeline("p", connection=connection) as p,
+        ):
+            p.step("k")
     with pytest.raises(TypeError, match="known are"):
         client.enqueue("k", connection=object())
 

@@ -95,3 +95,11 @@ async def test_demo_on_a_bare_machine_leaves_nothing_behind_not_even_after_a_kil
         base.rmdir()
     finally:
         temporary.rmdir()
+
+
+async def test_indexers_jobs_are_served_by_the_name_of_its_package(database_url: str) -> None:
+    environ = {"JOBSTREAM_DATABASE_URL": database_url}
+    with Process("worker", "examples.indexer:app", environ=environ, cwd=ROOT) as worker:
+        await worker.printed("serves index")
+        worker.signal(signal.SIGTERM)
+        assert await worker.wait() == 0

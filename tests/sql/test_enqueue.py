@@ -282,3 +282,29 @@ async def test_running_parent_is_no_obstacle_to_anything(conn: Connection) -> No
     child = await enqueue(conn, parent_job=parent)
     await call(conn, "complete", parent, 1)
     assert await status_of(conn, child) == "pending"
+
+
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        "",
+        ", idempotency_key => jobstream.new_id()",
+        ", idempotency_key => 'the-same-each-time'",
+        ", unique_for => 'active', unique_key => jobstream.new_id()",
+    ],
+)
+async def test_enqueue_again_and_again_plans_nothing_but_its_own_call(
+    conn: Connection, repeated: str
+) -> None:
+    if conn.get_server_version().major < 18:
+        pytest.skip("before PostgreSQL 18 functions in SQL keep no plans")
+    call = f"select jobstream.enqueue('work'{repeated})"
+    for _ in range(10):
+        await conn.execute(call)
+    told: list[str] = []
+    conn.add_log_listener(lambda _, message: told.append(str(message.message)))
+    await conn.execute("set log_planner_stats = on")
+    await conn.execute("set client_min_messages = log")
+    await conn.execute(call)
+    await conn.execute("set client_min_messages = notice")
+    assert told.count("PLANNER STATISTICS") == 1

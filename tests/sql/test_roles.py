@@ -29,7 +29,7 @@ FUNCTIONS: dict[str, set[str]] = {
         [
             "claim", "heartbeat", "complete", "complete_many", "fail", "reject_result", "release", "report_progress",
             "log", "emit", "register_worker", "attach_worker", "detach_worker", "touch_worker", "remove_worker",
-            "fire_schedule", "defer_schedule", "maintain",
+            "declare_schedules", "fire_schedule", "defer_schedule", "maintain",
         ],
         WORKERS,
     ),

@@ -155,3 +155,31 @@ async def test_jobs_belong_to_the_schedules_owner(conn: Connection) -> None:
     assert job_id is not None
     row = await job(conn, job_id)
     assert (row["owner"], row["unique_for"]) == ("ann", "active")
+
+
+async def declared(conn: Connection, *names: str) -> list[str]:
+    """Say what a worker has in its code; what nobody has."""
+    rows = await conn.fetch(
+        "select * from jobstream.declare_schedules($1, interval '2 minutes') as d (name)", list(names)
+    )
+    return [row["name"] for row in rows]
+
+
+async def test_what_no_worker_has_in_its_code_is_told_after_a_while(conn: Connection) -> None:
+    for name in ("by-hand", "kept", "removed"):
+        await put(conn, name)
+    assert await declared(conn, "kept", "removed") == []
+    await conn.execute("update jobstream.schedules set declared_at = declared_at - interval '1 hour'")
+    assert await declared(conn, "kept") == ["removed"]
+    assert (await schedule(conn, "kept"))["declared_at"] > datetime.now(UTC) - timedelta(minutes=1)
+    await put(conn, "removed")
+    assert await declared(conn, "kept") == []
+
+
+async def test_a_worker_waits_for_no_other_that_declares_the_same(conn: Connection, connect: Connect) -> None:
+    await put(conn)
+    rival = await connect()
+    async with rival.transaction():
+        await declared(rival, "nightly")
+        await conn.execute("set lock_timeout = '1ms'")
+        assert await declared(conn, "nightly") == []

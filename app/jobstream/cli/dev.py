@@ -12,7 +12,14 @@ from msgspec import Struct, structs
 
 from jobstream.cli.exits import UsageFault
 from jobstream.cli.options import examples
-from jobstream.cli.processes import Ending, Stopper, log_level_option, run_process, start_logging
+from jobstream.cli.processes import (
+    Ending,
+    Stopper,
+    log_level_option,
+    run_process,
+    start_logging,
+    unwinding_on_sigterm,
+)
 
 if TYPE_CHECKING:
     from jobstream.application import JobStream
@@ -97,7 +104,7 @@ def _ground(settings: "Settings", data_dir: Path | None, *, tcp: bool) -> Iterat
         yield Ground(url=settings.database_url)
         return
     home = data_dir or default_home(os.environ)
-    with EmbeddedServer(home=home, tcp=tcp) as server:
+    with unwinding_on_sigterm(), EmbeddedServer(home=home, tcp=tcp) as server:
         yield Ground(url=server.url, home=home, embedded=server)
 
 

@@ -1,6 +1,7 @@
 """Ports that cannot be had, in words."""
 
 import errno
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,6 +23,8 @@ def explained(settings: Settings) -> Iterator[None]:
 
 
 def _remedy(settings: Settings, error: OSError) -> str | None:
+    if isinstance(error, socket.gaierror):
+        return f"{settings.host} is no address of this machine"
     match error.errno:
         case errno.EADDRINUSE:
             return f"{settings.host}:{settings.port} is taken; --port 0 takes any free one"

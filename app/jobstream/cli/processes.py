@@ -21,6 +21,8 @@ from jobstream.cli.exits import DONE, INTERRUPTED
 LAST_SECONDS = 3.0
 """What tasks that handlers left behind have to end."""
 
+TERMINATED = 128 + signal.SIGTERM
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 log_level_option = click.option(
@@ -42,6 +44,8 @@ def start_logging(level: str) -> None:
     configure_logging(level=level.upper())
     for name in CHATTY_LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # While the database is away it tells each second, with a traceback, what our own lines tell in words.
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
 
 
 class Ending(Struct, frozen=True, kw_only=True):
@@ -85,6 +89,16 @@ def leave_at_once(code: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+@contextmanager
+def unwinding_on_sigterm() -> Iterator[None]:
+    """Inside, SIGTERM leads out through every `with`, as Ctrl-C does; where a Stopper is installed, that rules."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class Stopper:

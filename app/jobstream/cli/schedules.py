@@ -118,7 +118,7 @@ async def delete_schedule(name: str, as_json: bool) -> None:
 
 
 def _print(schedules: Sequence[ScheduleInfo]) -> None:
-    from jobstream.cli.output import one_line, print_table, when
+    from jobstream.cli.output import print_table, when
 
     if not schedules:
         print("no schedules", file=sys.stderr)
@@ -133,8 +133,20 @@ def _print(schedules: Sequence[ScheduleInfo]) -> None:
                 each.explanation or "",
                 when(each.upcoming[0]) if each.upcoming and not each.paused else "",
                 when(each.last_at),
-                "paused" if each.paused else one_line(each.last_error) or "active",
+                _state(each),
             )
             for each in schedules
         ),
     )
+    if any(each.undeclared for each in schedules):
+        print(
+            "undeclared: from code that no live worker runs; it goes on making jobs until it is paused or deleted",
+            file=sys.stderr,
+        )
+
+
+def _state(schedule: ScheduleInfo) -> str:
+    from jobstream.cli.output import one_line
+
+    told = "paused" if schedule.paused else one_line(schedule.last_error) or "active"
+    return f"{told}, undeclared" if schedule.undeclared else told

@@ -28,6 +28,7 @@ class Queues(ParamType["tuple[QueueShare, ...]"]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> "tuple[QueueShare, ...]":
         """The queues in the order given."""
+        from jobstream.worker.handler import check_name
         from jobstream.worker.sizing import QueueShare
 
         if isinstance(value, tuple):
@@ -37,6 +38,10 @@ class Queues(ParamType["tuple[QueueShare, ...]"]):
             name, equals, limit = (text.strip() for text in part.partition("="))
             if not name or (equals and not (limit.isdecimal() and int(limit) > 0)):
                 self.fail(f"{part!r} is no NAME or NAME=N with N above 0", param, ctx)
+            try:
+                check_name(name, "a queue's name")
+            except ValueError as error:
+                self.fail(str(error), param, ctx)
             shares.append(QueueShare(name, int(limit) if equals else None))
         return tuple(shares)
 

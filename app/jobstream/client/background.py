@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+from jobstream.errors import DatabaseUnavailable
+
 
 class Background:
     """A TaskGroup that ends with its block, not with its tasks."""
@@ -22,6 +24,28 @@ class Background:
         """Ends what runs."""
         for task in self._tasks:
             task.cancel()
+
+
+class Home:
+    """The event loop in which something was made, until it is closed. Elsewhere, or later, a wait would never end."""
+
+    def __init__(self) -> None:
+        """The loop that runs."""
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+
+    def close(self) -> None:
+        """From now on nothing is to be waited for."""
+        self._closed = True
+
+    def require(self) -> None:
+        """Raises DatabaseUnavailable once closed, RuntimeError in another event loop."""
+        if self._closed:
+            raise DatabaseUnavailable("the client was closed")
+        if asyncio.get_running_loop() is not self._loop:
+            raise RuntimeError(
+                "a client belongs to the event loop that it was made in; app.connect_sync() has none"
+            )
 
 
 @asynccontextmanager

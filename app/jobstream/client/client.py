@@ -178,15 +178,26 @@ class Client:
         )
 
     def pipeline(
-        self, name: str, *, idempotency_key: str | None = None, owner: str | None = None
+        self,
+        name: str,
+        *,
+        idempotency_key: str | None = None,
+        owner: str | None = None,
+        connection: Any = None,
     ) -> Pipeline:
         """Jobs that depend on each other, made together when the block is left without an error.
 
-        `async with client.pipeline("import") as p: a = p.step(fetch, …); b = p.step(parse, …, after=[a])`. Leaving it
-        raises InvalidArgument, NotFound, KeyReused, KeyBusy.
+        `async with client.pipeline("import") as p: a = p.step(fetch, …); b = p.step(parse, …, after=[a])`. With
+        `connection`, as of `enqueue`, they are made in the caller's own transaction. Leaving it raises InvalidArgument,
+        NotFound, KeyReused, KeyBusy.
         """
         return Pipeline(
-            self._transport, name, idempotency_key=idempotency_key, owner=owner, defaults=self._defaults
+            self._transport,
+            name,
+            idempotency_key=idempotency_key,
+            owner=owner,
+            connection=connection,
+            defaults=self._defaults,
         )
 
     def pipeline_handle(self, id: str) -> PipelineHandle:

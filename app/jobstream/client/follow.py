@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Final
 
+from jobstream.client.background import Home
 from jobstream.domain.event import Event
 from jobstream.domain.ids import checked_id
 from jobstream.domain.job import TERMINAL, End, Job
@@ -28,23 +29,34 @@ class Bells:
     def __init__(self) -> None:
         """Silent."""
         self._sleepers: set[Wake] = set()
+        self._home = Home()
 
     def ring(self, _: str = "") -> None:
         """Wakes everybody."""
         for sleeper in self._sleepers:
             sleeper.ring()
 
+    def close(self) -> None:
+        """Nobody waits any more: whoever does is told that the client was closed."""
+        self._home.close()
+        self.ring()
+
+    def require_open(self) -> None:
+        """Raises DatabaseUnavailable once the client was closed."""
+        self._home.require()
+
     def sleeper(self) -> "Sleeper":
         """A place to wait at; to be closed."""
-        return Sleeper(self._sleepers)
+        return Sleeper(self._sleepers, self.require_open)
 
 
 class Sleeper:
     """Waits for the bell: soon again after something happened, slowly when nothing does."""
 
-    def __init__(self, sleepers: set[Wake]) -> None:
+    def __init__(self, sleepers: set[Wake], require_open: Callable[[], None]) -> None:
         """Among those sleepers until closed."""
         self._sleepers = sleepers
+        self._require_open = require_open
         self._wake = Wake()
         self._hot_until = 0.0
         sleepers.add(self._wake)
@@ -54,7 +66,11 @@ class Sleeper:
         self._wake.ring()
 
     async def wait(self, *, found: bool, least: float = HOT_SECONDS) -> None:
-        """Until it is time to look again. `found`: the last look did find something; `least`: not before, in seconds."""
+        """Until it is time to look again. `found`: the last look did find something; `least`: not before, in seconds.
+
+        Raises DatabaseUnavailable once the client was closed.
+        """
+        self._require_open()
         now = asyncio.get_running_loop().time()
         if found:
             self._hot_until = now + HOT_FOR_SECONDS
@@ -63,6 +79,13 @@ class Sleeper:
         elif await self._wake.wait(jittered(max(least, SLOW_SECONDS))):
             # A ring is rung once for many events; those that skipped it are found by looking often for a while.
             self._hot_until = asyncio.get_running_loop().time() + HOT_FOR_SECONDS
+        self._require_open()
+
+    async def wait_out(self, patience: Patience) -> None:
+        """A database that is away. Raises DatabaseUnavailable once the client was closed."""
+        self._require_open()
+        await asyncio.sleep(patience.failed())
+        self._require_open()
 
     def close(self) -> None:
         """Leaves the sleepers."""
@@ -87,7 +110,7 @@ async def follow(
                     ended = _made_from(job, after)
             patience.succeeded()
         except DatabaseUnavailable:
-            await asyncio.sleep(patience.failed())
+            await sleeper.wait_out(patience)
             continue
         for event in found:
             after = event.id
@@ -132,9 +155,11 @@ class Ends:
         self._sleeper = sleeper
         self._waiters: defaultdict[str, set[asyncio.Future[End]]] = defaultdict(set)
         self._asked = Wake()
+        self._home = Home()
 
     async def wait(self, id: str) -> End:
-        """A job's end. Raises NotFound; InvalidArgument for what is no id."""
+        """A job's end. Raises NotFound; InvalidArgument for what is no id; DatabaseUnavailable once this has ended."""
+        self._home.require()
         checked_id(id)  # here, where it is one caller's fault: later it would be that of all who wait
         waiter: asyncio.Future[End] = asyncio.get_running_loop().create_future()
         self._waiters[id].add(waiter)
@@ -150,7 +175,15 @@ class Ends:
                     del self._waiters[id]
 
     async def run(self) -> None:
-        """Looks for ends while somebody waits, until cancelled."""
+        """Looks for ends while somebody waits, until cancelled; whoever waits then is told that the client was closed."""
+        try:
+            await self._look()
+        finally:
+            self._home.close()
+            for id in list(self._waiters):
+                self._settle(id, DatabaseUnavailable("the client was closed"))
+
+    async def _look(self) -> None:
         clock = asyncio.get_running_loop().time
         patience = Patience()
         while True:

@@ -1,6 +1,5 @@
 """What happens to a pipeline, on PostgreSQL, by the cursor of streams over many jobs: none is missed or told twice."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 
 import msgspec
@@ -30,7 +29,7 @@ async def follow_pipeline(
             batch = await events.step(cursor, filter=wanted)
             patience.succeeded()
         except DatabaseUnavailable:
-            await asyncio.sleep(patience.failed())
+            await sleeper.wait_out(patience)
             continue
         cursor = batch.cursor
         if isinstance(batch, Reset):

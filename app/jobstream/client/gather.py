@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from jobstream.client.background import Home
 from jobstream.domain.job import Enqueued, NewJob
 from jobstream.errors import DatabaseUnavailable, JobStreamError, KeyBusy
 from jobstream.pacing import Wake
@@ -41,9 +42,11 @@ class Gatherer:
         self._enqueue_many = enqueue_many
         self._waiting: deque[_Request] = deque()
         self._wake = Wake()
+        self._home = Home()
 
     async def enqueue(self, job: NewJob) -> Enqueued:
         """This job's answer. A caller that is cancelled before its statement was sent enqueues nothing."""
+        self._home.require()
         request = _Request(job, asyncio.get_running_loop().create_future())
         self._waiting.append(request)
         self._wake.ring()
@@ -57,6 +60,7 @@ class Gatherer:
                 while self._waiting:
                     await self.run_once()
         finally:
+            self._home.close()
             for request in self._waiting:
                 _refuse(request, DatabaseUnavailable("the client was closed"))
 
@@ -82,7 +86,7 @@ class Gatherer:
                 return
             try:
                 answers = await self._enqueue_many([request.job for request in requests])
-            except JobStreamError as error:
+            except Exception as error:  # noqa: BLE001  (whoever asked for what cannot be sent is told, and no other)
                 if len(requests) == 1 or isinstance(error, DatabaseUnavailable):
                     _refuse_all(requests, error)
                     return
@@ -110,18 +114,20 @@ class Gatherer:
                 group.create_task(send(request))
 
 
-def _fault(error: JobStreamError, count: int) -> int | None:
+def _fault(error: Exception, count: int) -> int | None:
     """The place of the job at fault, if the error says which; a busy key is nobody's fault and is not said."""
-    if isinstance(error, KeyBusy) or error.detail is None or error.detail.ordinal is None:
+    if not isinstance(error, JobStreamError) or isinstance(error, KeyBusy):
+        return None
+    if error.detail is None or error.detail.ordinal is None:
         return None
     return error.detail.ordinal - 1 if 1 <= error.detail.ordinal <= count else None
 
 
-def _refuse_all(requests: Sequence[_Request], error: JobStreamError) -> None:
+def _refuse_all(requests: Sequence[_Request], error: Exception) -> None:
     for request in requests:
         _refuse(request, error)
 
 
-def _refuse(request: _Request, error: JobStreamError) -> None:
+def _refuse(request: _Request, error: Exception) -> None:
     if not request.answer.done():
-        request.answer.set_exception(error.for_one())
+        request.answer.set_exception(error.for_one() if isinstance(error, JobStreamError) else error)

@@ -22,10 +22,14 @@ from jobstream.domain.job import End, Enqueued, Job, JobFilter, NewJob, Outcome,
 from jobstream.domain.pipeline import NewStep, PipelineCreated, PipelineOutcome, PipelineWithJobs
 from jobstream.errors import DatabaseUnavailable, RateLimited
 from jobstream.pacing import Patience
+from jobstream.store.requests import checked_jobs
 
 PREFIX: Final = "/api/v1"
 ANSWER_SECONDS: Final = 30.0
 RESULT_SECONDS: Final = 30
+_NO_TRANSACTION: Final = (
+    "a client over HTTP cannot enqueue in a transaction of yours: connect it to the database"
+)
 SILENCE_SECONDS: Final = 60.0
 """Heartbeats come every 15 s by default: a stream that is silent for so long is dead, whatever TCP says."""
 
@@ -63,15 +67,13 @@ class HttpTransport:
         """Makes all jobs in order, or none; at most 1,000."""
         if not jobs:
             return []
-        content = msgspec.json.encode({"items": [_body(job) for job in jobs]})
+        content = msgspec.json.encode({"items": [_body(job) for job in checked_jobs(jobs)]})
         headers = {"Content-Type": "application/json"}
         return (await self._ask("POST", "/jobs/batch", _Made, content=content, headers=headers)).items
 
     async def enqueue_on(self, connection: Any, jobs: Sequence[NewJob]) -> builtins.list[Enqueued]:
         """Not over HTTP."""
-        raise TypeError(
-            "a client over HTTP cannot enqueue in a transaction of yours: connect it to the database"
-        )
+        raise TypeError(_NO_TRANSACTION)
 
     async def get(self, id: str) -> Job:
         """One job. Raises NotFound."""
@@ -104,7 +106,11 @@ class HttpTransport:
         self, name: str, steps: Sequence[NewStep], *, key: str | None, owner: str
     ) -> PipelineCreated:
         """Makes all jobs of a pipeline, or none; a key is made up where none is given, since HTTP requires one."""
-        body: dict[str, Any] = {"name": name, "steps": [_step(step) for step in steps]}
+        jobs = checked_jobs([step.job for step in steps])
+        body: dict[str, Any] = {
+            "name": name,
+            "steps": [_step(step, job) for step, job in zip(steps, jobs, strict=True)],
+        }
         if owner:
             body["owner"] = owner
         headers = {
@@ -114,6 +120,12 @@ class HttpTransport:
         return await self._ask(
             "POST", "/pipelines", PipelineCreated, content=msgspec.json.encode(body), headers=headers
         )
+
+    async def create_pipeline_on(
+        self, connection: Any, name: str, steps: Sequence[NewStep], *, key: str | None, owner: str
+    ) -> PipelineCreated:
+        """Not over HTTP."""
+        raise TypeError(_NO_TRANSACTION)
 
     async def get_pipeline(self, id: str) -> PipelineWithJobs:
         """One pipeline with its jobs. Raises NotFound."""
@@ -234,9 +246,9 @@ def _pipeline(id: str) -> str:
     return f"/pipelines/{quote(id, safe='')}"
 
 
-def _step(step: NewStep) -> dict[str, Any]:
+def _step(step: NewStep, job: NewJob) -> dict[str, Any]:
     """In the shape of a step of `POST /pipelines`; the owner is the whole pipeline's."""
-    body = {name: value for name, value in _body(step.job).items() if name != "owner"}
+    body = {name: value for name, value in _body(job).items() if name != "owner"}
     return {"key": step.key, "after": step.after, **body}
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypedDict
 
 import msgspec
@@ -12,25 +12,26 @@ from jobstream.domain.backoff import Backoff
 from jobstream.domain.definition import JobDefinition
 from jobstream.domain.job import NewJob
 from jobstream.domain.payload import encode_payload
+from jobstream.errors import ErrorDetail, InvalidArgument
 from jobstream.tracing import current_traceparent
 
 
 class EnqueueOptions(TypedDict, total=False):
     """What is not given comes from the job's declaration, then from the database's defaults.
 
-    `delay` and `timeout` in seconds; `scheduled_at` and `deadline` with a time zone. `owner` is for those who may act
+    `delay` and `timeout` in seconds or as a timedelta; `scheduled_at` and `deadline` with a time zone. `owner` is for those who may act
     for others.
     """
 
     queue: str
     priority: int
-    delay: float | None
+    delay: float | timedelta | None
     scheduled_at: datetime | None
     deadline: datetime | None
     idempotency_key: str | None
     max_attempts: int
     backoff: Backoff | None
-    timeout: float | None
+    timeout: float | timedelta | None
     labels: Mapping[str, str] | None
     concurrency_key: str | None
     unique: Literal["pending", "active"] | None
@@ -58,7 +59,9 @@ def new_job(job: JobDefinition[Any, Any] | str, args: Any, options: EnqueueOptio
         }
         values = declared | values | {"kind": job.name, "args": msgspec.Raw(job.encode_args(args))}
     if "timeout" in values:
-        values["timeout_seconds"] = _whole_seconds(values.pop("timeout"))
+        values["timeout_seconds"] = _whole_seconds(_seconds(values.pop("timeout")))
+    if "delay" in values:
+        values["delay"] = _seconds(values["delay"])
     if "unique" in values:
         values["unique_for"] = values.pop("unique")
     if values.get("labels") is not None:
@@ -72,8 +75,18 @@ def new_job(job: JobDefinition[Any, Any] | str, args: Any, options: EnqueueOptio
     return NewJob(**values)
 
 
-def _whole_seconds(timeout: float | None) -> int | None:
-    return None if timeout is None else max(1, math.ceil(timeout))
+def _seconds(given: Any) -> Any:
+    return given.total_seconds() if isinstance(given, timedelta) else given
+
+
+def _whole_seconds(timeout: Any) -> int | None:
+    if timeout is None:
+        return None
+    if not (isinstance(timeout, (int, float)) and 0 < timeout < math.inf):
+        raise InvalidArgument(
+            "timeout must be a number of seconds above 0", detail=ErrorDetail(field="timeout_seconds")
+        )
+    return math.ceil(timeout)
 
 
 def _id(job: "str | JobHandle[Any]") -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import builtins
 from collections.abc import AsyncGenerator, Callable, Iterable
+from functools import partial
 from typing import Any, Generic, Self, TypeVar, Unpack, overload
 
 from jobstream.client.handle import JobHandle
@@ -101,6 +102,7 @@ class Pipeline(PipelineHandle):
         *,
         idempotency_key: str | None,
         owner: str | None,
+        connection: Any,
         defaults: EnqueueOptions,
     ) -> None:
         """Use `Client.pipeline`."""
@@ -110,6 +112,7 @@ class Pipeline(PipelineHandle):
         """Whether an earlier request with the same idempotency key had made it."""
         self._idempotency_key = idempotency_key
         self._owner = owner
+        self._connection = connection
         self._defaults = defaults
         self._steps: builtins.list[NewStep] = []
         self._jobs: dict[str, str] = {}
@@ -198,9 +201,10 @@ class Pipeline(PipelineHandle):
     async def create(self) -> None:
         """What leaving the block does. Raises InvalidArgument, NotFound, KeyReused, KeyBusy."""
         owner = self._defaults.get("owner", "") if self._owner is None else self._owner
-        made = await self._transport.create_pipeline(
-            self.name, self._steps, key=self._idempotency_key, owner=owner
-        )
+        create = self._transport.create_pipeline
+        if self._connection is not None:
+            create = partial(self._transport.create_pipeline_on, self._connection)
+        made = await create(self.name, self._steps, key=self._idempotency_key, owner=owner)
         self._id, self._jobs, self.idempotent = made.id, made.jobs, made.idempotent
 
     def job_of(self, step: Step[ResultT]) -> JobHandle[ResultT]:

@@ -14,7 +14,7 @@ from jobstream.client.gather import Gatherer
 from jobstream.domain.event import Event
 from jobstream.domain.job import End, Enqueued, Job, JobFilter, NewJob, Outcome, Page
 from jobstream.domain.pipeline import NewStep, PipelineCreated, PipelineOutcome, PipelineWithJobs
-from jobstream.store.borrowed import enqueue_on
+from jobstream.store.borrowed import create_pipeline_on, enqueue_on
 from jobstream.store.events import EventStore
 from jobstream.store.jobs import JobStore
 from jobstream.store.listener import Listener
@@ -96,6 +96,12 @@ class PostgresTransport:
         """Makes all jobs of a pipeline, or none."""
         return await self._pipelines.create(name, list(steps), key=key, owner=owner, principal=NOBODY)
 
+    async def create_pipeline_on(
+        self, connection: Any, name: str, steps: Sequence[NewStep], *, key: str | None, owner: str
+    ) -> PipelineCreated:
+        """Makes all jobs of a pipeline on the caller's connection, in its transaction."""
+        return await create_pipeline_on(connection, name, steps, key=key, owner=owner)
+
     async def get_pipeline(self, id: str) -> PipelineWithJobs:
         """One pipeline with its jobs. Raises NotFound."""
         found, _ = await self._pipelines.get(id)
@@ -120,8 +126,13 @@ class PostgresTransport:
         finally:
             sleeper.close()
 
+    def close(self) -> None:
+        """Whoever follows something is told."""
+        self._bells.close()
+
     def _listen(self) -> None:
         """Only now: a client that just enqueues needs no connection of its own."""
+        self._bells.require_open()
         if self._hears:
             return
         self._hears = True
@@ -138,4 +149,8 @@ async def open_postgres(
 ) -> AsyncIterator[PostgresTransport]:
     """A transport over a pool that exists."""
     async with background() as running:
-        yield PostgresTransport(db=db, background=running, listener=listener, listen_url=listen_url)
+        transport = PostgresTransport(db=db, background=running, listener=listener, listen_url=listen_url)
+        try:
+            yield transport
+        finally:
+            transport.close()

@@ -134,11 +134,20 @@ class SyncClient:
         return [SyncJobHandle(self._caller(), handle) for handle in self._run(enqueue_many, connection)]
 
     def pipeline(
-        self, name: str, *, idempotency_key: str | None = None, owner: str | None = None
+        self,
+        name: str,
+        *,
+        idempotency_key: str | None = None,
+        owner: str | None = None,
+        connection: Any = None,
     ) -> SyncPipeline:
         """Jobs that depend on each other: `with client.pipeline(name) as p: a = p.step(…)`. See `Client.pipeline`."""
-        made = self._client().pipeline(name, idempotency_key=idempotency_key, owner=owner)
-        return SyncPipeline(self._caller(), made)
+        pipeline = self._client().pipeline(
+            name, idempotency_key=idempotency_key, owner=owner, connection=connection
+        )
+        return SyncPipeline(
+            self._caller(), pipeline, lambda: self._run(lambda _: pipeline.create(), connection)
+        )
 
     def pipeline_handle(self, id: str) -> SyncPipelineHandle:
         """A handle on a pipeline that was made elsewhere. Asks nothing yet."""

@@ -1,6 +1,6 @@
 """Pipelines for code without an event loop; see `pipelines`, which they call."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, Self, TypeVar, Unpack, overload
 
 from jobstream.client.options import EnqueueOptions
@@ -77,9 +77,10 @@ class SyncPipeline(SyncPipelineHandle):
 
     _handle: Pipeline
 
-    def __init__(self, caller: Caller, pipeline: Pipeline) -> None:
+    def __init__(self, caller: Caller, pipeline: Pipeline, create: Callable[[], None]) -> None:
         """Use `SyncClient.pipeline`."""
         super().__init__(caller, pipeline)
+        self._create = create
 
     def __enter__(self) -> Self:
         """Nothing is made yet."""
@@ -88,7 +89,7 @@ class SyncPipeline(SyncPipelineHandle):
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Makes the jobs, unless the block failed."""
         if kind is None:
-            self._caller.call(self._handle.create)
+            self._create()
 
     @overload
     def step(

@@ -44,6 +44,11 @@ class Transport(Protocol):
     ) -> PipelineCreated:
         """Makes all jobs of a pipeline, or none. `key`: its idempotency key. Raises as `enqueue` does."""
 
+    async def create_pipeline_on(
+        self, connection: Any, name: str, steps: Sequence[NewStep], *, key: str | None, owner: str
+    ) -> PipelineCreated:
+        """Makes them on the caller's connection, in its transaction. Raises TypeError for what is none."""
+
     async def get_pipeline(self, id: str) -> PipelineWithJobs:
         """One pipeline with its jobs. Raises NotFound."""
 

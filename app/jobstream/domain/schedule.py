@@ -7,6 +7,9 @@ from msgspec import Struct
 
 CatchUp = Literal["skip", "last", "all"]
 
+UNDECLARED_SECONDS = 120.0
+"""A schedule from code is undeclared once no worker has had it in its code for so long."""
+
 
 class Schedule(Struct, frozen=True, kw_only=True):
     """A declared schedule. `spec` is an object as for `jobstream.enqueue_many`; `timezone` an IANA name.
@@ -34,7 +37,10 @@ class DueSchedule(Struct, frozen=True, kw_only=True):
 
 
 class ScheduleInfo(Struct, frozen=True, kw_only=True):
-    """A schedule as a list shows it. `explanation` and `upcoming` are None and empty for one that cannot be read."""
+    """A schedule as a list shows it. `explanation` and `upcoming` are None and empty for one that cannot be read.
+
+    `undeclared`: it came from code that no live worker runs, and goes on making jobs.
+    """
 
     name: str
     cron: str
@@ -49,3 +55,5 @@ class ScheduleInfo(Struct, frozen=True, kw_only=True):
     last_error: str | None
     explanation: str | None = None
     upcoming: tuple[datetime, ...] = ()
+    declared_at: datetime | None = None
+    undeclared: bool = False

@@ -1,4 +1,4 @@
-"""Enqueue on a connection of the caller's, in the caller's transaction: never gathered, never repeated.
+"""Jobs and pipelines made on a connection of the caller's, in the caller's transaction: never gathered, never repeated.
 
 Known are asyncpg, psycopg 3 and SQLAlchemy 2, each as it is for asyncio and as it is without, and Django's; one that
 blocks, blocks the event loop for the one statement. Nobody's driver is imported here: whoever hands over a connection has done so.
@@ -9,19 +9,32 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+import msgspec
+
 from jobstream.domain.job import Enqueued, NewJob, Status
+from jobstream.domain.pipeline import NewStep, PipelineCreated
 from jobstream.store.pool import is_connection
-from jobstream.store.requests import encode_jobs, point_at_fault
+from jobstream.store.requests import encode_jobs, encode_steps, point_at_fault
 from jobstream.store.sqlstates import error_of, mapped_errors
 
-_QUERY: Final = """
+# Each {} is a parameter, as the driver writes it.
+_ENQUEUE: Final = """
 select e.id, e.status, e.idempotent
 from jobstream.enqueue_many(cast(cast({} as text) as jsonb)) as e
 order by e.ordinal
 """
+_CREATE_PIPELINE: Final = """
+select cast(jobstream.create_pipeline(
+    cast({} as text),
+    cast(cast({} as text) as jsonb),
+    idempotency_key => cast({} as text),
+    owner => cast({} as text)
+) as text)
+"""
 
 Rows = Sequence[Sequence[Any]]
-Run = Callable[[Any, str], Awaitable[Rows]]
+Values = tuple[str | None, ...]
+Run = Callable[[Any, str, Values], Awaitable[Rows]]
 
 
 async def enqueue_on(connection: Any, jobs: Sequence[NewJob]) -> list[Enqueued]:
@@ -33,8 +46,21 @@ async def enqueue_on(connection: Any, jobs: Sequence[NewJob]) -> list[Enqueued]:
     if not jobs:
         return []
     with point_at_fault(jobs), _mapped_errors():
-        rows = await run(connection, encode_jobs(jobs))
+        rows = await run(connection, _ENQUEUE, (encode_jobs(jobs),))
     return [Enqueued(row[0], Status(row[1]), row[2]) for row in rows]
+
+
+async def create_pipeline_on(
+    connection: Any, name: str, steps: Sequence[NewStep], *, key: str | None, owner: str
+) -> PipelineCreated:
+    """Makes the pipeline where and if the connection's transaction commits.
+
+    Raises what `PipelineStore.create` raises; TypeError for a connection of an unknown driver.
+    """
+    run = _runner(connection)
+    with point_at_fault([step.job for step in steps]), _mapped_errors():
+        rows = await run(connection, _CREATE_PIPELINE, (name, encode_steps(steps), key, owner))
+    return msgspec.json.decode(rows[0][0], type=PipelineCreated)
 
 
 def require_blocking(connection: Any) -> None:
@@ -59,42 +85,50 @@ def _runner(connection: Any) -> Run:
     )
 
 
-async def _on_asyncpg(connection: Any, jobs: str) -> Rows:
-    rows: Rows = await connection.fetch(_QUERY.format("$1"), jobs)
+async def _on_asyncpg(connection: Any, query: str, values: Values) -> Rows:
+    places = [f"${number}" for number in range(1, len(values) + 1)]
+    rows: Rows = await connection.fetch(query.format(*places), *values)
     return rows
 
 
-async def _on_psycopg(connection: Any, jobs: str) -> Rows:
+async def _on_psycopg(connection: Any, query: str, values: Values) -> Rows:
     async with connection.cursor(row_factory=sys.modules["psycopg"].rows.tuple_row) as cursor:
-        await cursor.execute(_QUERY.format("%s"), (jobs,))
+        await cursor.execute(_with_percents(query, values), values)
         rows: Rows = await cursor.fetchall()
         return rows
 
 
-async def _on_blocking_psycopg(connection: Any, jobs: str) -> Rows:
+async def _on_blocking_psycopg(connection: Any, query: str, values: Values) -> Rows:
     with connection.cursor(row_factory=sys.modules["psycopg"].rows.tuple_row) as cursor:
-        cursor.execute(_QUERY.format("%s"), (jobs,))
+        cursor.execute(_with_percents(query, values), values)
         rows: Rows = cursor.fetchall()
         return rows
 
 
-async def _on_sqlalchemy(connection: Any, jobs: str) -> Rows:
-    query = sys.modules["sqlalchemy"].text(_QUERY.format(":jobs"))
-    rows: Rows = (await connection.execute(query, {"jobs": jobs})).all()
+async def _on_sqlalchemy(connection: Any, query: str, values: Values) -> Rows:
+    rows: Rows = (await connection.execute(*_with_names(query, values))).all()
     return rows
 
 
-async def _on_blocking_sqlalchemy(connection: Any, jobs: str) -> Rows:
-    query = sys.modules["sqlalchemy"].text(_QUERY.format(":jobs"))
-    rows: Rows = connection.execute(query, {"jobs": jobs}).all()
+async def _on_blocking_sqlalchemy(connection: Any, query: str, values: Values) -> Rows:
+    rows: Rows = connection.execute(*_with_names(query, values)).all()
     return rows
 
 
-async def _on_django(connection: Any, jobs: str) -> Rows:
+async def _on_django(connection: Any, query: str, values: Values) -> Rows:
     with connection.cursor() as cursor:
-        cursor.execute(_QUERY.format("%s"), [jobs])
+        cursor.execute(_with_percents(query, values), values)
         rows: Rows = cursor.fetchall()
         return rows
+
+
+def _with_percents(query: str, values: Values) -> str:
+    return query.format(*["%s"] * len(values))
+
+
+def _with_names(query: str, values: Values) -> tuple[Any, dict[str, str | None]]:
+    named = {f"value{number}": value for number, value in enumerate(values)}
+    return sys.modules["sqlalchemy"].text(query.format(*[f":{name}" for name in named])), named
 
 
 _KNOWN: Final[tuple[tuple[str, str, Run], ...]] = (

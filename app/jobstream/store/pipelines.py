@@ -20,7 +20,7 @@ from jobstream.domain.pipeline import (
 from jobstream.errors import NotFound
 from jobstream.store.list_cursors import next_cursor, read_cursor
 from jobstream.store.pool import Database
-from jobstream.store.requests import encode_jobs, point_at_fault
+from jobstream.store.requests import encode_steps, point_at_fault
 from jobstream.store.rows import JOB_COLUMNS, raw_job_from_row
 from jobstream.store.snapshots import IS_FLUSHED, flush, token_of
 
@@ -160,7 +160,7 @@ class PipelineStore:
         """
         jobs = [step.job for step in steps]
         with point_at_fault(jobs):
-            made = await self._db.fetchval(_CREATE, principal, name, _encoded(steps), key, owner)
+            made = await self._db.fetchval(_CREATE, principal, name, encode_steps(steps), key, owner)
         return msgspec.json.decode(made, type=PipelineCreated)
 
     async def standing(self, id: str) -> Standing | None:
@@ -201,19 +201,3 @@ def _seen(row: Any) -> dict[str, Any]:
 
 def _without_seen(row: Any) -> dict[str, Any]:
     return {name: value for name, value in dict(row).items() if name not in _seen(row)}
-
-
-def _encoded(steps: builtins.list[NewStep]) -> str:
-    """The steps as `jobstream.create_pipeline` reads them: jobs with a key and what they come after."""
-    jobs: builtins.list[dict[str, msgspec.Raw]] = msgspec.json.decode(
-        encode_jobs([step.job for step in steps]), type=builtins.list[dict[str, msgspec.Raw]]
-    )
-    flat = [
-        {
-            **job,
-            "key": msgspec.Raw(msgspec.json.encode(step.key)),
-            "after": msgspec.Raw(msgspec.json.encode(step.after)),
-        }
-        for job, step in zip(jobs, steps, strict=True)
-    ]
-    return msgspec.json.encode(flat).decode()

@@ -1,12 +1,13 @@
 """Schedules in the database: declared ones written, due ones read, each due time turned into exactly one job."""
 
 import builtins
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
-from jobstream.domain.schedule import DueSchedule, Schedule, ScheduleInfo
+from jobstream.domain.schedule import UNDECLARED_SECONDS, DueSchedule, Schedule, ScheduleInfo
 from jobstream.store.pool import Database
 
 # Written only where something differs, so that a worker's start wakes nobody; who paused it stays obeyed.
@@ -40,10 +41,15 @@ where not s.paused
 _FIRE: Final = "select jobstream.fire_schedule($1::text, $2::timestamptz, $3::timestamptz)"
 _DEFER: Final = "select jobstream.defer_schedule($1::text, $2::timestamptz, $3::text)"
 
-_LIST: Final = """
+_RENEW: Final = f"""
+select d.name
+from jobstream.declare_schedules($1::text[], interval '{UNDECLARED_SECONDS} seconds') as d (name)
+"""
+_LIST: Final = f"""
 select
     s.name, s.cron, s.timezone, s.spec::text as spec, s.owner, s.paused, s.catch_up, s.next_at, s.last_at, s.last_job,
-    s.last_error
+    s.last_error, s.declared_at,
+    coalesce(s.declared_at < jobstream.clock() - interval '{UNDECLARED_SECONDS} seconds', false) as undeclared
 from jobstream.schedules as s
 where ($1::text is null or s.name = $1::text) and ($2::text is null or s.owner = $2::text)
 order by s.name
@@ -79,6 +85,10 @@ class ScheduleStore:
         await self._db.fetch(
             _DECLARE, schedule.name, schedule.cron, schedule.timezone, spec, schedule.catch_up
         )
+
+    async def renew(self, names: Sequence[str]) -> builtins.list[str]:
+        """Says that a worker has these in its code; the names of those that no worker has any more."""
+        return [row["name"] for row in await self._db.fetch(_RENEW, list(names))]
 
     async def list(self, *, owner: str | None = None) -> builtins.list[ScheduleInfo]:
         """All of them, by name; `owner` given, that owner's."""

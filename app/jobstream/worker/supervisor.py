@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from jobstream.client import Client
 from jobstream.domain.schedule import Schedule
-from jobstream.errors import DatabaseUnavailable, JobStreamError
+from jobstream.errors import DatabaseUnavailable
 from jobstream.store.leases import LeaseStore
 from jobstream.store.listener import Listener
 from jobstream.store.pool import Database
@@ -18,6 +18,7 @@ from jobstream.store.reports import ReportStore
 from jobstream.store.schedules import ScheduleStore
 from jobstream.store.workers import WorkerStore
 from jobstream.worker.completer import Completer
+from jobstream.worker.declarations import Declarations
 from jobstream.worker.executor import Executor
 from jobstream.worker.fetcher import LAST_CLAIM_SECONDS, Fetcher
 from jobstream.worker.handler import Handler
@@ -118,10 +119,11 @@ class Worker:
     async def _work(self, parts: "Parts") -> None:
         """The nesting is the order of the shutdown: fetcher, handlers, journal, completer, heartbeat, the row."""
         await parts.registration.register_patiently()
-        await self._declare_schedules()
+        await parts.declarations.declare()
         try:
             async with (
                 running(parts.registration),
+                running(parts.declarations),
                 running(parts.heartbeat),
                 running(parts.watch),
                 running(parts.completer),
@@ -130,13 +132,6 @@ class Worker:
                 await self._fetch_and_drain(parts)
         finally:
             await parts.registration.remove()
-
-    async def _declare_schedules(self) -> None:
-        for schedule in self._schedules:
-            try:
-                await self._schedule_store.declare(schedule)
-            except JobStreamError as error:
-                logger.warning("schedule %r could not be declared: %s", schedule.name, error)
 
     async def _fetch_and_drain(self, parts: "Parts") -> None:
         if self._stops:
@@ -202,6 +197,7 @@ class Worker:
             completer=completer,
             journal=journal,
             registration=registration,
+            declarations=Declarations(store=self._schedule_store, schedules=self._schedules),
             executor=executor,
             fetcher=fetcher,
             heartbeat=heartbeat,
@@ -216,6 +212,7 @@ class Parts(Struct, kw_only=True):
     completer: Completer
     journal: Journal
     registration: Registration
+    declarations: Declarations
     executor: Executor
     fetcher: Fetcher
     heartbeat: Heartbeat
