@@ -43,8 +43,8 @@ class Deployment:
             RUNS_FILE: str(runs),
         }
         worker = ("worker", "tests.process.load:app", "--lease", "2")
-        self._arguments = {f"web {n}": ("serve", "--port", str(port)) for n, port in enumerate(ports)}
-        self._arguments |= {f"worker {n}": worker for n in range(2)}
+        self._arguments: dict[str, tuple[str, ...]] = {f"worker {n}": worker for n in range(2)}
+        self._arguments |= {f"web {n}": ("serve", "--port", str(port)) for n, port in enumerate(ports)}
         self._processes: dict[str, Process] = {}
 
     async def start(self) -> None:
