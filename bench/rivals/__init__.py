@@ -7,18 +7,17 @@
     producer    a connected producer: `one()` enqueues a job and commits, `many(n)` a batch in one call
     work        runs one worker for ever, whose handler does nothing but call `begun`
 
-Each does what the README of that queue does, and no SQL of its own.
+Each does what the README of that queue does; `LEFT` is all the SQL.
 """
 
 import importlib
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable
 from types import ModuleType
 from typing import Protocol
 
 RIVALS = ("jobstream", "pgqueuer", "procrastinate", "oban", "chancy")
 CONCURRENCY = 100
-"""Jobs at a time, where a worker has such a setting and no better value was found."""
+"""Jobs at a time, where nothing speaks for another number."""
 
 Begun = Callable[[], None]
 
@@ -31,18 +30,6 @@ class Producer(Protocol):
 
     async def many(self, jobs: int) -> object:
         """Enqueue so many in one call."""
-
-
-class Rival(Protocol):
-    """What such a module has."""
-
-    PACKAGE: str
-    NOTE: str
-    LEFT: str
-
-    def install(self, url: str) -> Awaitable[None]: ...
-    def producer(self, url: str) -> AbstractAsyncContextManager[Producer]: ...
-    def work(self, url: str, begun: Begun) -> Awaitable[None]: ...
 
 
 def load(name: str) -> ModuleType:
