@@ -54,11 +54,6 @@ class Patience:
         self._most = most
         self._next = first
 
-    @property
-    def tried(self) -> bool:
-        """Whether something has failed since the last success."""
-        return self._next > self._first
-
     def succeeded(self) -> None:
         """It is back."""
         self._next = self._first

@@ -87,6 +87,26 @@ $$;
 comment on function jobstream.prune_event_net(timestamptz) is
 'Deletes old events that lie in no day''s partition, a batch.';
 
+-- How many days events are kept, for every process on this database. JS400 outside of 1 to 3650. Writes: settings.
+create function jobstream.set_event_retention(days integer)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    if days is null or days not between 1 and 3650 then
+        perform jobstream.refuse('JS400', 'days must be 1 to 3650', jsonb_build_object('field', 'days'));
+    end if;
+    update jobstream.settings as s
+    set value = days::text
+    where s.name = 'event_retention_days' and s.value <> days::text;
+end
+$$;
+
+comment on function jobstream.set_event_retention(integer) is
+'How many days events are kept, and streams can be resumed: 1 to 3650.';
+
 -- Makes missing days and drops old ones; answers whether all could be done.
 create function jobstream.keep_event_days()
 returns boolean

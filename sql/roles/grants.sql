@@ -108,7 +108,8 @@ jobstream.pause_queue(text),
 jobstream.resume_queue(text),
 jobstream.put_schedule(text, text, text, jsonb, text, boolean, text),
 jobstream.delete_schedule(text),
-jobstream.run_schedule(text)
+jobstream.run_schedule(text),
+jobstream.set_event_retention(integer)
 to jobstream_operate;
 
 -- Rows: a login with jobstream_produce alone sees what is its own or nobody's.

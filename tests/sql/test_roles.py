@@ -37,7 +37,7 @@ FUNCTIONS: dict[str, set[str]] = {
         [
             "retry", "run_now", "reschedule", "retry_dlq", "cancel_where", "retry_where", "delete_where",
             "retry_pipeline", "set_queue", "pause_queue", "resume_queue", "put_schedule", "delete_schedule",
-            "run_schedule",
+            "run_schedule", "set_event_retention",
         ],
         OPERATORS,
     ),

@@ -138,7 +138,9 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
 @asynccontextmanager
 async def _tasks(services: Services) -> AsyncIterator[None]:
     listener, feed = services.listener, services.feed
-    maintenance = Maintenance.over(services.database)
+    maintenance = Maintenance.over(
+        services.database, event_retention_days=services.settings.event_retention_days
+    )
     listener.on_notify("jobstream_events", lambda _: feed.ring())
     listener.on_notify("jobstream_events", maintenance.bell)
     listener.on_notify("jobstream_ready", lambda _: services.ready.ring())

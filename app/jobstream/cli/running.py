@@ -90,13 +90,13 @@ async def worker_for(
             max_jobs_per_child=options.max_jobs_per_child,
             middleware=tracing_middleware(),
         )
-        async with _beside(listener, database):
+        async with _beside(listener, database, settings):
             yield worker
 
 
 @asynccontextmanager
-async def _beside(listener: Listener, database: Database) -> AsyncIterator[None]:
-    maintenance = Maintenance.over(database)
+async def _beside(listener: Listener, database: Database, settings: Settings) -> AsyncIterator[None]:
+    maintenance = Maintenance.over(database, event_retention_days=settings.event_retention_days)
     listener.on_notify("jobstream_events", maintenance.bell)
     async with asyncio.TaskGroup() as group:
         tasks: Sequence[asyncio.Task[Any]] = (

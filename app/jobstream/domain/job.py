@@ -32,34 +32,6 @@ class Status(StrEnum):
 TERMINAL = frozenset({Status.DONE, Status.DLQ, Status.CANCELLED})
 
 
-class Reason(StrEnum):
-    """Why a job ended as `dlq` or `cancelled`."""
-
-    ATTEMPTS = "attempts"
-    NOT_RETRYABLE = "not_retryable"
-    DEADLINE = "deadline"
-    POISON = "poison"
-    UNSTORABLE_RESULT = "unstorable_result"
-    REQUESTED = "requested"
-    UPSTREAM = "upstream"
-
-
-class Trigger(StrEnum):
-    """What made the job."""
-
-    DEMAND = "demand"
-    SCHEDULE = "schedule"
-    PIPELINE = "pipeline"
-    RETRY = "retry"
-
-
-class AwaitFor(StrEnum):
-    """Whether awaited jobs must be done, or only ended."""
-
-    DONE = "done"
-    ENDED = "ended"
-
-
 class Progress(Struct, frozen=True, kw_only=True):
     """How far a running job says it is. `percent` 0 to 100, `eta_secs` an estimate in seconds."""
 

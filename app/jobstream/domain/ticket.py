@@ -11,7 +11,7 @@ import hmac
 from typing import Annotated, Final
 
 import msgspec
-from msgspec import Meta, Struct, structs
+from msgspec import Meta, Struct
 
 from jobstream.errors import Unauthorized
 
@@ -33,11 +33,6 @@ class TicketFilter(Struct, frozen=True, kw_only=True, omit_defaults=True):
     job_id: tuple[str, ...] = ()
     pipeline_id: tuple[str, ...] = ()
     label: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether it admits everything of its owner."""
-        return not any(structs.astuple(self))
 
 
 class Ticket(Struct, frozen=True, kw_only=True, omit_defaults=True):

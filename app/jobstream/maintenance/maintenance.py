@@ -6,7 +6,7 @@ from typing import Self
 
 from msgspec import Struct
 
-from jobstream.errors import DatabaseUnavailable
+from jobstream.errors import DatabaseUnavailable, Forbidden
 from jobstream.maintenance.schedules import Schedules
 from jobstream.pacing import Patience, Wake, jittered
 from jobstream.store.maintenance import Lead, MaintenanceStore
@@ -41,10 +41,20 @@ class Pause(Struct, frozen=True, kw_only=True):
 class Maintenance:
     """Does what is due in the database, one process at a time. Cancel `run` to stop."""
 
-    def __init__(self, *, store: MaintenanceStore, schedules: Schedules | None = None) -> None:
-        """Whoever hears of events rings `bell`; without it the duties run once a second."""
+    def __init__(
+        self,
+        *,
+        store: MaintenanceStore,
+        schedules: Schedules | None = None,
+        event_retention_days: int | None = None,
+    ) -> None:
+        """Whoever hears of events rings `bell`; without it the duties run once a second.
+
+        `event_retention_days` is written into the database once, before anything else; None leaves what is there.
+        """
         self._store = store
         self._schedules = schedules
+        self._event_retention_days = event_retention_days
         self._schedules_at = 0.0
         self._wake = Wake()
         self._patience = Patience()
@@ -53,9 +63,13 @@ class Maintenance:
         """Whether this process is the one."""
 
     @classmethod
-    def over(cls, database: Database) -> Self:
+    def over(cls, database: Database, *, event_retention_days: int | None = None) -> Self:
         """All duties, schedules included, in that database."""
-        return cls(store=MaintenanceStore(database), schedules=Schedules(store=ScheduleStore(database)))
+        return cls(
+            store=MaintenanceStore(database),
+            schedules=Schedules(store=ScheduleStore(database)),
+            event_retention_days=event_retention_days,
+        )
 
     def bell(self, _payload: str = "") -> None:
         """Something happened in the database: a job may have become ready to go on."""
@@ -65,6 +79,7 @@ class Maintenance:
         """Stand by, lead, and stand by again, until cancelled. Waits out a database that is away."""
         while True:
             try:
+                await self._set_event_retention()
                 await self._stand()
             except Exception as error:
                 pause = self._patience.failed()
@@ -91,6 +106,17 @@ class Maintenance:
         if self._schedules is not None and now >= self._schedules_at:
             seconds = await self._schedules.run_once()
             self._schedules_at = self._loop.time() + min(MAX_PAUSE if seconds is None else seconds, MAX_PAUSE)
+
+    async def _set_event_retention(self) -> None:
+        if self._event_retention_days is None:
+            return
+        try:
+            await self._store.keep_events(self._event_retention_days)
+        except Forbidden:
+            logger.warning(
+                "JOBSTREAM_EVENT_RETENTION_DAYS has no effect: it takes the role jobstream_operate"
+            )
+        self._event_retention_days = None
 
     async def _stand(self) -> None:
         async with self._store.try_lead() as lead:

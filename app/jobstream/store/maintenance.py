@@ -74,6 +74,10 @@ class MaintenanceStore:
         """As `maintain`, but the seconds until the next is due, by the database's clock; 0 for due now."""
         return _waiting(await self._db.fetchval(_MAINTAIN_FOR))
 
+    async def keep_events(self, days: int) -> None:
+        """From now on, for every process on this database. Raises Forbidden where the role may not say so."""
+        await self._db.fetchval("select jobstream.set_event_retention($1)", days)
+
     @asynccontextmanager
     async def try_lead(self) -> AsyncIterator[Lead | None]:
         """The lead while inside; None if another session has it. Who leads calls at least once in two seconds.
