@@ -90,13 +90,15 @@ export class SharedConnection {
       this.#lead();
       return new Promise((resolve) => { this.#release = resolve; });
     };
-    navigator.locks.request(this.#name, options, lead).catch(() => {
+    navigator.locks.request(this.#name, options, lead).catch((error) => {
+      // No locks for this page (a sandboxed frame): it shares with nobody.
+      if (error.name !== 'AbortError') return lead();
       // Stolen: this tab slept for too long. It follows, and stands in line again.
       this.#resign();
-      if (signal.aborted) return;
+      if (signal.aborted) return undefined;
       this.#wasAway = true;
       this.#channel.postMessage({ ask: true });
-      this.#claim({ signal });
+      return this.#claim({ signal });
     });
   }
 
