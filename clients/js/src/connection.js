@@ -19,6 +19,7 @@ export class Connection {
   #watch;
   #retryMs = 500;
   #liveSince = 0;
+  #quietSince = 0;
   #wake = () => this.#wakeUp();
   /** The network is gone, it is said, and nothing would tell of it for as long as heartbeats may take: try. */
   #doubt = () => this.state.phase === 'live' && this.#connect();
@@ -77,8 +78,9 @@ export class Connection {
     this.#enter({ phase: 'connecting' });
     const generation = this.#generation;
     const mine = (react) => (...values) => generation === this.#generation && react(...values);
-    // A server that takes the connection and then says nothing is noticed too.
-    this.#hear();
+    // A server that takes the connection and then says nothing is noticed too; heard is only what it says.
+    this.#quietSince = Date.now();
+    this.#armWatch(this.#heartbeatMs * 2.5);
     try {
       const hangUp = await this.#open(this.cursor, {
         opened: mine(() => this.#hear()),
@@ -158,7 +160,7 @@ export class Connection {
   }
 
   #hear() {
-    this.heard = Date.now();
+    this.heard = this.#quietSince = Date.now();
     if (this.#watch === undefined) this.#armWatch(this.#heartbeatMs * 2.5);
   }
 
@@ -166,7 +168,7 @@ export class Connection {
     clearTimeout(this.#watch);
     this.#watch = setTimeout(() => {
       this.#watch = undefined;
-      const left = this.heard + this.#heartbeatMs * 2.5 - Date.now();
+      const left = this.#quietSince + this.#heartbeatMs * 2.5 - Date.now();
       if (left > 0) this.#armWatch(left);
       else this.#lost({ error: new Error('silence') });
     }, ms);

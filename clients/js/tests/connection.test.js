@@ -59,6 +59,17 @@ describe('Connection', () => {
     expect(opened).toHaveLength(2);
   });
 
+  test('was last heard when the server last spoke, however often it was looked for since', async () => {
+    const { connection, last } = line();
+    last().say('hello', {}, 'c0');
+    const spoke = Date.now();
+    for (let tries = 0; tries < 4; tries += 1) {
+      last().closed({ error: new Error('refused') });
+      await settle(20_000);
+    }
+    expect(connection.heard).toBe(spoke);
+  });
+
   test('waits longer each time that it finds nobody', async () => {
     const { opened, last } = line();
     for (let tries = 0; tries < 8; tries += 1) {
