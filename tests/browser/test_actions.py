@@ -26,7 +26,9 @@ def test_running_job_is_asked_to_stop(site: Site, page: Page) -> None:
     page.goto(f"{site.url}#/jobs/{id}")
     expect(page.get_by_role("button", name="Ask to stop")).to_be_enabled()
     page.keyboard.press("c")
-    expect(page.get_by_role("region", name="Timeline")).to_contain_text("cancelled", timeout=20_000)
+    timeline = page.get_by_role("region", name="Timeline")
+    expect(timeline).to_contain_text("asked to stop by local")
+    expect(timeline).to_contain_text("cancelled", timeout=20_000)
     assert site.status(id) == "cancelled"
 
 
@@ -44,6 +46,7 @@ def test_job_is_rescheduled_and_made_due_and_each_is_undone(site: Site, page: Pa
     dialog.get_by_role("button", name="Reschedule job").click()
     eventually_sync(lambda: site.sql(when, id)[0][0] != due)
     [(chosen, _)] = site.sql(when, id)
+    expect(page.get_by_role("region", name="Timeline")).to_contain_text("changed schedule by local")
     page.get_by_role("button", name="Undo").click()
     eventually_sync(lambda: site.sql(when, id) == [(due, "waiting")])
     site.sql(statement)
@@ -58,6 +61,11 @@ def test_new_job_form_points_at_what_is_wrong_and_makes_the_job(site: Site, page
     page.goto(site.url)
     page.get_by_role("button", name="New job").click()
     dialog = page.get_by_role("dialog")
+    # A press that begins in a field and ends beside the dialog selects text and closes nothing.
+    dialog.get_by_label("Queue").hover()
+    page.mouse.down()
+    page.mouse.move(5, 5)
+    page.mouse.up()
     dialog.get_by_label("Kind").fill("resize now")
     dialog.get_by_label("Arguments").fill('{"steps": 2')
     dialog.get_by_role("button", name="Create job").click()
@@ -160,7 +168,7 @@ def test_pipelines_are_filtered_looked_back_on_cancelled_and_the_cancel_undone(
     site: Site, page: Page
 ) -> None:
     make = 'select jobstream.create_pipeline(\'p\' || n, \'[{"key": "a", "kind": "noop"}]\') ->> \'id\' from generate_series(1, 55) as n'
-    ids = [id for (id,) in site.sql(make)]
+    site.sql(make)
     rows = page.locator("tbody tr")
     page.goto(f"{site.url}#/pipelines")
     expect(rows).to_have_count(50)
@@ -177,8 +185,7 @@ def test_pipelines_are_filtered_looked_back_on_cancelled_and_the_cancel_undone(
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("No pipeline matches")).to_be_visible()
     page.go_back()
-    expect(page.get_by_role("region", name="Pipeline")).to_contain_text("running")
-    assert len(ids) == 55
+    expect(page.get_by_role("button", name="Cancel 1 step")).to_be_visible()
 
 
 def test_reader_signs_in_sees_its_own_and_can_change_nothing(browser: Browser, guarded: Site) -> None:

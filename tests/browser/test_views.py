@@ -112,8 +112,7 @@ def test_overview_says_what_needs_somebody(site: Site, page: Page) -> None:
     expect(needs).not_to_contain_text("stopped is paused")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])
 def test_axe_finds_nothing_serious_in_any_view(browser: Browser, site: Site, scheme: str, width: int) -> None:
     site.work()
     ids = [site.enqueue("resize"), site.enqueue("explode"), site.enqueue("noop", "bulk")]

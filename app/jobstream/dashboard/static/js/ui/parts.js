@@ -62,7 +62,8 @@ export function Labels({ labels }) {
   if (!pairs.length) return null;
   return h('span', { class: 'labels' }, pairs.map(([name, value]) => h('a', {
     class: 'tag', href: link('jobs', undefined, { label: `${name}:${value}` }), key: name,
-  }, `${name}: ${value}`)));
+    title: `${name}: ${value}`,
+  }, h('bdi', {}, name), ': ', h('bdi', {}, value))));
 }
 
 /** What stands where there is nothing to show yet, nothing at all, or no answer. */

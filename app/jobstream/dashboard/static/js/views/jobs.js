@@ -141,7 +141,7 @@ function Rows({ list, frame, selected, current, toggle, filter }) {
     row: (index) => {
       const row = list.get(ids[index]);
       const kind = `row${selected.has(row.id) ? ' selected' : ''}${current === row.id ? ' current' : ''}`;
-      return h('div', { role: 'row', class: kind, key: row.id, onDblclick: () => go(link('jobs', row.id)) },
+      return h('div', { role: 'row', class: kind, key: row.id, 'aria-current': current === row.id ? 'true' : undefined, onDblclick: () => go(link('jobs', row.id)) },
         mayAct && h('span', { role: 'cell', class: 'c-box' }, h('input', {
           type: 'checkbox', 'aria-label': `Select ${row.kind} ${row.id}`, checked: selected.has(row.id), onChange: () => toggle(row.id),
         })),

@@ -20,6 +20,7 @@ import { FewJobs } from './job-cells.js';
 import { PauseButton } from './queues.js';
 
 const MOST_QUEUES = 8;
+const MOST_LINES = 10;
 const QUARTER = 900;
 const HOUR = 3_600;
 const SPANS = [[QUARTER, 'Last 15 min'], [HOUR, 'Last hour'], [86_400, 'Last day']];
@@ -160,10 +161,11 @@ function NeedsAttention({ queues, groups, workers, schedules, health, flow }) {
   return h(Card, { title: 'Needs attention' },
     unread && h('p', { class: 'wrong', role: 'alert' }, `Not everything could be looked at: ${unread.error.message}`),
     !unread && lines.length === 0 && h(Empty, { title: 'Nothing needs you' }),
-    lines.length > 0 && h('ul', { class: 'att' }, lines.slice(0, 8).map(({ key, level, strong, rest, code, at, seconds, href, action }) => h('li', { key },
+    lines.length > 0 && h('ul', { class: 'att' }, lines.slice(0, MOST_LINES).map(({ key, level, strong, rest, code, at, seconds, href, action }) => h('li', { key },
       h(Mark, { level }),
       h('a', { href }, h('b', {}, strong), rest, code && h('code', {}, code)),
-      h('em', {}, action && may('operate') ? h(PauseButton, { queue: { name: action.queue, paused: true }, queues }) : at ? h(Time, { at, form: 'rough' }) : seconds ? duration(seconds) : null)))));
+      h('em', {}, action && may('operate') ? h(PauseButton, { queue: { name: action.queue, paused: true }, queues }) : at ? h(Time, { at, form: 'rough' }) : seconds ? duration(seconds) : null))),
+    lines.length > MOST_LINES && h('li', { key: 'more', class: 'soft' }, `and ${number(lines.length - MOST_LINES)} more, once these are dealt with`)));
 }
 
 const Few = ({ title, list, href, empty }) => h(Card, { title, aside: h('a', { href }, 'all') },
