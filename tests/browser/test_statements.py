@@ -21,6 +21,7 @@ def test_each_view_shows_what_its_statements_give(site: Site, page: Page) -> Non
         "jobs?status=dlq&status=failed&status=cancelled&queue=images&queue=bulk": "id",
         "jobs?label=team:shop&q=CDN": "id",
         "pipelines": "id",
+        "pipelines?status=failed": "id",
         f"pipelines/{scene.pipelines[0]}": "id",
         "queues": "queue",
         "workers": "id",

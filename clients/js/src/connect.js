@@ -24,7 +24,7 @@ export function openStream(path, options) {
   });
   const name = shareName(options, credentials, address);
   const stream = new Stream({
-    start: (sink) => (name === undefined ? make(cursor, sink) : new SharedConnection({ name, make, sink, cursor })),
+    start: (sink) => (name === undefined ? make(cursor, sink) : new SharedConnection({ name, make, sink, cursor, heartbeatSeconds })),
     read: (after) => {
       const page = new URL(address);
       page.searchParams.set('after', after);

@@ -1,9 +1,12 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { SharedConnection } from '../src/sharing.js';
 
-afterEach(() => vi.unstubAllGlobals());
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
 
-function shared(request) {
+function shared(request, options = {}) {
   vi.stubGlobal('navigator', { locks: { request } });
   vi.stubGlobal('addEventListener', () => {});
   vi.stubGlobal('removeEventListener', () => {});
@@ -16,6 +19,7 @@ function shared(request) {
       return own;
     },
     sink: { items: () => {}, state: () => {} },
+    ...options,
   });
   connection.start();
   return { connection, made };
@@ -44,5 +48,16 @@ test('a lock that was stolen is stood in line for again', async () => {
   await vi.waitFor(() => expect(request).toHaveBeenCalledTimes(2));
   expect(made).toHaveLength(1);
   expect(made[0].close).toHaveBeenCalledOnce();
+  connection.close();
+});
+
+test('a tab that leads is taken for asleep only after several heartbeats that did not come', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const request = vi.fn(() => new Promise(() => {}));
+  const { connection } = shared(request, { heartbeatSeconds: 60 });
+  await vi.advanceTimersByTimeAsync(239_000);
+  expect(request).toHaveBeenCalledTimes(1);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(request.mock.calls[1][1]).toEqual({ steal: true });
   connection.close();
 });
