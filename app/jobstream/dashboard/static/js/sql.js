@@ -64,7 +64,7 @@ export const flow = (seconds, step) => lines(
   "    count(*) filter (where attempt = 0 and data ->> 'from' is null) as enqueued,",
   "    count(*) filter (where status = 'done') as done,",
   "    count(*) filter (where status in ('failed', 'dlq') and attempt > 0) as failed",
-  'from jobstream.job_events', `where type = 'status' and at > now() - interval '${seconds} s'`, 'group by 1', 'order by 1');
+  'from jobstream.job_events', "where type = 'status'", `    and at >= date_bin('${step} s', now(), 'epoch') - interval '${seconds - step} s'`, 'group by 1', 'order by 1');
 export const pickup = (seconds) => lines(
   'select percentile_cont(array[0.5, 0.95]) within group (order by started_at - greatest(created_at, scheduled_at))',
   'from jobstream.jobs', `where attempt = 1 and started_at > now() - interval '${seconds} s'`, '    and await_jobs is null and concurrency_key is null');
