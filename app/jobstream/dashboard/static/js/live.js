@@ -30,13 +30,14 @@ export function open() {
       else tell('onEvents', events);
       if (live.isPaused) redrawSoon();
     },
-    onReset: () => tell('onReset'),
+    // Whoever goes on after a pause reads everything again anyway.
+    onReset: () => live.isPaused || tell('onReset'),
     onHeartbeat: () => live.isPaused || tell('onBeat'),
     onState: (state) => {
       const isBack = state.phase === 'live' && live.phase !== 'live' && live.wasLive;
       Object.assign(live, { phase: state.phase, until: state.until, wasLive: live.wasLive || state.phase === 'live' });
       tell('onState', state);
-      if (isBack) tell('onBack');
+      if (isBack && !live.isPaused) tell('onBack');
     },
   });
 }
