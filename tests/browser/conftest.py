@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.site import MODULES, Site, Watch, visitor
 from tests.support import require
@@ -28,6 +28,8 @@ FLAGS = (
 def browser() -> Iterator[Browser]:
     """Debian's chromium; nothing is downloaded."""
     require("chromium")
+    # A busy machine is slow; what does not come at all comes no sooner for being waited for briefly.
+    expect.set_options(timeout=15_000)
     if not (MODULES / "axe-core").is_dir():
         unavailable("needs `npm ci` in clients/js (make browser does it)")
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:

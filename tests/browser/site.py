@@ -131,7 +131,7 @@ class Watch:
 def visitor(browser: Browser, site: Site, **options: Any) -> Iterator[tuple[BrowserContext, Watch]]:
     """A browser profile of its own; leaving it asserts that nothing was at fault."""
     context = browser.new_context(**options)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(20_000)
     watch = Watch(site)
     context.on("page", watch.attach)
     try:

@@ -38,6 +38,8 @@ def test_markup_in_any_text_is_only_text(site: Site, watch: tuple[Page, Watch]) 
         "select jobstream.fail(%s, 1, %s::jsonb, retryable => false)", id, msgspec.json.encode(error).decode()
     )
     expect(page.get_by_role("region", name="Attempts")).to_contain_text("<img src=x")
+    # A name that turns the writing round turns nothing but itself.
+    expect(page.get_by_title(f"turned: {TURNED}").locator("bdi")).to_have_text(["turned", TURNED])
     page.get_by_role("button", name="Clone and edit").click()
     page.get_by_role("dialog").get_by_text("The same in SQL").click()
     expect(page.get_by_role("dialog").locator("pre")).to_contain_text("</textarea>")

@@ -72,7 +72,7 @@ def test_react_button_is_disabled_while_its_job_runs_and_survives_a_restart(
     jobs.kill()
     expect(button).to_contain_text("waiting")
     jobs.start()
-    expect(button).to_have_text("live done 100", timeout=30_000)
+    expect(button).to_have_text("ended done 100", timeout=30_000)
     expect(button).to_be_enabled(timeout=15_000)
     told = jobs.sql("select count(*) from jobstream.job_events where type = 'progress' and job_id = %s", id)[
         0

@@ -21,6 +21,7 @@ def test_each_view_shows_what_its_statements_give(site: Site, page: Page) -> Non
         "jobs?status=dlq&status=failed&status=cancelled&queue=images&queue=bulk": "id",
         "jobs?label=team:shop&q=CDN": "id",
         "pipelines": "id",
+        "pipelines?status=failed": "id",
         f"pipelines/{scene.pipelines[0]}": "id",
         "queues": "queue",
         "workers": "id",
@@ -50,6 +51,12 @@ def test_statements_of_a_job_of_the_overview_and_of_activity_give_their_figures(
     done = sum(row["done"] for row in flow)
     expect(page.get_by_text(f"{done} in this time")).to_be_visible()
     assert sum(row["dlq"] for row in queues) == sum(row["count"] for row in dead)
+    # Over a second's events for hours it is the sixty times of the plot, none of them cut.
+    text = page.get_by_role("region", name="SQL").locator("pre").first.inner_text()
+    assert text.count(EVENTS) == 1
+    seconds = [row[2] for row in site.sql(text.replace(EVENTS, SECONDS))]
+    assert len(seconds) == 60
+    assert set(seconds[:-1]) == {15}
     deeds, bulk = stated(site, page, "activity")
     assert len(bulk) == 1
     expect(page.get_by_text("bulk retry: 2 of 2 jobs")).to_be_visible()
@@ -78,6 +85,11 @@ def stated(site: Site, page: Page, view: str) -> list[Rows]:
         return [connection.execute(text).fetchall() for text in texts]
 
 
+EVENTS = "jobstream.job_events"
+SECONDS = """(
+    select g as at, 'status' as type, 'done' as status, 1 as attempt, '{}'::jsonb as data
+    from generate_series(date_trunc('second', now()) - interval '2 h', now(), interval '1 s') as g
+) as e"""
 SHOWN = {
     "jobs": "[...document.querySelectorAll('.window-body .row .id')].map((one) => one.title)",
     "pipelines": """[...document.querySelectorAll('tbody .id, a.node')]

@@ -69,6 +69,21 @@ def test_paused_page_holds_still_and_then_shows_everything(site: Site, page: Pag
     expect(page.get_by_role("row").filter(has_text="resize")).to_be_visible()
 
 
+def test_figures_of_a_paused_page_stay_what_they_were_however_late_it_gets(site: Site, page: Page) -> None:
+    site.work()
+    site.enqueue("noop", "bulk")
+    eventually_sync(lambda: site.sql("select status from jobstream.jobs") == [("done",)])
+    page.clock.install()
+    page.goto(site.url)
+    expect(page.get_by_text("1 in this time")).to_be_visible()
+    expect(page.locator(".live")).to_have_text("live")
+    page.get_by_role("button", name="live").click()
+    page.clock.fast_forward("02:00:00")
+    site.enqueue("nobody", "later")
+    expect(page.get_by_role("button", name="passed")).to_be_visible()
+    expect(page.get_by_text("1 in this time")).to_be_visible()
+
+
 def test_ten_thousand_jobs_and_five_hundred_events_a_second_leave_the_page_usable(
     site: Site, page: Page
 ) -> None:

@@ -1,7 +1,7 @@
 """Each view shows what is there, by itself, without a fault."""
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.site import Site, Watch, serious, visitor
 from tests.support.waiting import eventually_sync
@@ -36,6 +36,14 @@ def test_job_page_tells_the_whole_story(site: Site, watch: tuple[Page, Watch]) -
     page.goto(f"{site.url}#/jobs/{bad}")
     expect(page.get_by_role("region", name="Attempts")).to_contain_text("ValueError: codec av1 is missing")
     expect(timeline).to_contain_text("set aside: ValueError: codec av1 is missing")
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.get_by_role("button", name=f"Copy {bad}").click()
+    expect(page.get_by_text("Copied")).to_be_visible()
+    [(long,)] = site.sql("select id from jobstream.enqueue('endless')")
+    site.sql("select jobstream.claim('{default}')")
+    site.sql("select count(jobstream.log(%s, 1, 'line ' || n)) from generate_series(1, 5010) as n", long)
+    page.goto(f"{site.url}#/jobs/{long}")
+    expect(timeline).to_contain_text("its first 5,000 events", timeout=20_000)
     seen.expected.append("status of 404")
     page.goto(f"{site.url}#/jobs/01ARZ3NDEKTSV4RRFFQ69G5FAV")
     expect(page.get_by_text("No such job")).to_be_visible()
@@ -50,12 +58,30 @@ def test_filters_are_the_address_and_back_works(site: Site, page: Page) -> None:
     page.get_by_role("button", name="queue bulk").click()
     expect(rows).to_have_count(2)
     page.get_by_role("searchbox").fill("resi")
+    page.get_by_role("button", name="pending").click()
     expect(rows).to_have_count(1)
-    assert "q=resi" in page.url
+    page.wait_for_url("**status=pending&q=resi")
     rows.get_by_role("link").first.click()
     expect(page.get_by_role("heading", name="resize")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("searchbox")).to_have_value("resi")
+    page.go_back()
+    expect(page.get_by_role("searchbox")).to_have_value("")
+    expect(rows).to_have_count(2)
+    page.go_back()
+    expect(rows).to_have_count(1)
+
+
+def test_search_goes_on_where_a_page_of_it_is_empty(site: Site, page: Page) -> None:
+    first, _ = site.enqueue("late"), site.enqueue("late")
+
+    def cut(route: Route) -> None:
+        answer = route.fetch(url=route.request.url.replace("limit=100", "limit=1"))
+        route.fulfill(response=answer, json={**answer.json(), "items": []})
+
+    page.route("**/api/v1/jobs?*limit=100", cut)
+    page.goto(f"{site.url}#/jobs?q=late")
+    expect(page.get_by_title(first)).to_be_visible()
 
 
 def test_pipeline_is_a_graph_with_live_steps(site: Site, page: Page) -> None:
@@ -76,6 +102,8 @@ def test_overview_says_what_needs_somebody(site: Site, page: Page) -> None:
     site.sql("select jobstream.pause_queue('stopped')")
     page.goto(site.url)
     needs = page.get_by_role("region", name="Needs attention")
+    expect(page.get_by_role("region", name="Latest").locator(".row")).to_have_count(3)
+    assert page.evaluate(SHIFTED) == 0
     expect(needs).to_contain_text("lonely has no worker, 1 job wait")
     expect(needs).to_contain_text("stopped is paused by")
     # Nothing is older than a quarter of an hour, so that is what is looked at.
@@ -84,8 +112,7 @@ def test_overview_says_what_needs_somebody(site: Site, page: Page) -> None:
     expect(needs).not_to_contain_text("stopped is paused")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])
 def test_axe_finds_nothing_serious_in_any_view(browser: Browser, site: Site, scheme: str, width: int) -> None:
     site.work()
     ids = [site.enqueue("resize"), site.enqueue("explode"), site.enqueue("noop", "bulk")]
@@ -170,11 +197,28 @@ def test_axe_finds_nothing_serious_in_dialogs_and_at_the_door(
 def test_view_that_cannot_be_read_says_so_and_is_tried_again(site: Site, watch: tuple[Page, Watch]) -> None:
     page, seen = watch
     seen.expected.append("status of 500")
+    site.enqueue("resize")
     page.route("**/api/v1/queues*", lambda route: route.fulfill(status=500, json={"title": "out of order"}))
     page.goto(f"{site.url}#/queues")
     expect(page.get_by_role("alert")).to_contain_text("out of order")
     assert serious(page) == []
+    page.goto(f"{site.url}#/")
+    expect(page.get_by_text("Not everything could be looked at")).to_be_visible()
+    expect(page.get_by_text("Nothing needs you")).to_have_count(0)
+    page.goto(f"{site.url}#/queues")
+    expect(page.get_by_role("alert")).to_contain_text("out of order")
     page.unroute("**/api/v1/queues*")
-    site.enqueue("resize")
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("region", name="Queues").get_by_text("images")).to_be_visible()
+    page.route("**/api/v1/queues*", lambda route: route.fulfill(status=500, json={"title": "out of order"}))
+    site.enqueue("resize")
+    expect(page.get_by_role("alert")).to_contain_text("This is of")
+    expect(page.get_by_role("region", name="Queues").get_by_text("images")).to_be_visible()
+
+
+# How far what was drawn has moved since the page was opened.
+SHIFTED = """() => new Promise((resolve) => {
+    new PerformanceObserver((list) => resolve(list.getEntries().reduce((sum, entry) => sum + entry.value, 0)))
+        .observe({type: 'layout-shift', buffered: true});
+    setTimeout(() => resolve(0), 200);
+})"""

@@ -25,7 +25,11 @@ def test_package_holds_the_client_and_its_types_and_nothing_else() -> None:
     [packed] = json.loads(told.stdout)
     files = {file["path"] for file in packed["files"]}
     sources = {f"src/{file.name}" for file in (CLIENT / "src").iterdir()}
-    assert files == sources | {"types/index.d.ts", "types/react.d.ts", "README.md", "package.json"}
+    told_besides = {"types/index.d.ts", "types/react.d.ts", "README.md", "LICENSE", "package.json"}
+    assert files == sources | told_besides
+    assert (CLIENT / "LICENSE").read_text() == (CLIENT.parents[1] / "LICENSE").read_text()
+    # Out of the package nothing leads into the repository.
+    assert "](.." not in (CLIENT / "README.md").read_text()
     manifest = json.loads((CLIENT / "package.json").read_text())
     assert "dependencies" not in manifest
     named = {path.removeprefix("./") for entry in manifest["exports"].values() for path in _paths(entry)}

@@ -1,5 +1,5 @@
 // `connect`: a stream over many jobs.
-import { streamAddress } from './address.js';
+import { filterPairs, streamAddress } from './address.js';
 import { Connection } from './connection.js';
 import { Credentials } from './credentials.js';
 import { openByEventSource, openByFetch } from './links.js';
@@ -24,7 +24,7 @@ export function openStream(path, options) {
   });
   const name = shareName(options, credentials, address);
   const stream = new Stream({
-    start: (sink) => (name === undefined ? make(cursor, sink) : new SharedConnection({ name, make, sink, cursor })),
+    start: (sink) => (name === undefined ? make(cursor, sink) : new SharedConnection({ name, make, sink, cursor, heartbeatSeconds })),
     read: (after) => {
       const page = new URL(address);
       page.searchParams.set('after', after);
@@ -56,7 +56,8 @@ function opener({ address, credentials, start, options }) {
 
 function knownTypes(address, filter) {
   if (isSummary(address)) return [];
-  return filter?.type === undefined ? undefined : [filter.type].flat();
+  const types = filterPairs({ type: filter?.type }).map(([, type]) => type);
+  return types.length ? types : undefined;
 }
 
 const isSummary = (address) => address.pathname.endsWith('/summary');

@@ -3,8 +3,8 @@
 // sink: items([{type, data, id}]) in order, state({phase, …}) at each change. Phases: connecting, live, waiting (for the next try),
 // ended (nothing more will come), refused (401, 403, 404, 400: trying again would not help), closed (by us).
 import { retryDelay } from './backoff.js';
+import { isFinal } from './credentials.js';
 
-const FINAL_STATUSES = [400, 401, 403, 404, 405, 422];
 const STABLE_MS = 5_000;
 
 export class Connection {
@@ -19,6 +19,7 @@ export class Connection {
   #watch;
   #retryMs = 500;
   #liveSince = 0;
+  #quietSince = 0;
   #wake = () => this.#wakeUp();
   /** The network is gone, it is said, and nothing would tell of it for as long as heartbeats may take: try. */
   #doubt = () => this.state.phase === 'live' && this.#connect();
@@ -77,8 +78,9 @@ export class Connection {
     this.#enter({ phase: 'connecting' });
     const generation = this.#generation;
     const mine = (react) => (...values) => generation === this.#generation && react(...values);
-    // A server that takes the connection and then says nothing is noticed too.
-    this.#hear();
+    // A server that takes the connection and then says nothing is noticed too; heard is only what it says.
+    this.#quietSince = Date.now();
+    this.#armWatch(this.#heartbeatMs * 2.5);
     try {
       const hangUp = await this.#open(this.cursor, {
         opened: mine(() => this.#hear()),
@@ -125,34 +127,40 @@ export class Connection {
   }
 
   #ended({ reason }) {
-    if (reason === 'ticket' && this.#renewable) return this.#wait(0);
+    // At once, but not in a circle: whoever hands out tickets that have run out is asked ever more slowly.
+    if (reason === 'ticket' && this.#renewable) {
+      if (this.#hasLasted()) this.#attempt = 0;
+      return this.#wait(this.#attempt === 0 ? 0 : retryDelay(this.#attempt));
+    }
     this.#stop();
     this.#enter({ phase: 'ended', reason });
   }
 
   #lost({ status, error }) {
     if (status === 204) return this.#ended({ reason: undefined });
-    const lasted = this.state.phase === 'live' && Date.now() - this.#liveSince > STABLE_MS;
-    if (lasted) this.#attempt = 0;
-    // 401 with a credential that can be renewed is worth another try; the rest of the 4xx is final.
-    const isFinal = FINAL_STATUSES.includes(status) && !(this.#renewable && status === 401 && this.#attempt < 3);
-    if (isFinal) {
+    if (this.#hasLasted()) this.#attempt = 0;
+    const mayRenew = this.#renewable && status === 401 && this.#attempt < 3;
+    if (isFinal({ status, error }) && !mayRenew) {
       this.#drop();
       return this.#enter({ phase: 'refused', status, error });
     }
     const delay = retryDelay(this.#attempt, { base: this.#attempt === 0 ? Math.min(this.#retryMs, 1000) : 500 });
-    this.#wait(Math.max(delay, error?.retryAfter ?? 0));
+    this.#wait(Math.max(delay, error?.retryAfter ?? 0), status);
   }
 
-  #wait(ms) {
+  #hasLasted() {
+    return this.state.phase === 'live' && Date.now() - this.#liveSince > STABLE_MS;
+  }
+
+  #wait(ms, status) {
     this.#drop();
     this.#attempt += 1;
-    this.#enter({ phase: 'waiting', until: Date.now() + ms });
+    this.#enter({ phase: 'waiting', until: Date.now() + ms, ...(status && { status }) });
     this.#timer = setTimeout(() => this.#connect(), ms);
   }
 
   #hear() {
-    this.heard = Date.now();
+    this.heard = this.#quietSince = Date.now();
     if (this.#watch === undefined) this.#armWatch(this.#heartbeatMs * 2.5);
   }
 
@@ -160,7 +168,7 @@ export class Connection {
     clearTimeout(this.#watch);
     this.#watch = setTimeout(() => {
       this.#watch = undefined;
-      const left = this.heard + this.#heartbeatMs * 2.5 - Date.now();
+      const left = this.#quietSince + this.#heartbeatMs * 2.5 - Date.now();
       if (left > 0) this.#armWatch(left);
       else this.#lost({ error: new Error('silence') });
     }, ms);

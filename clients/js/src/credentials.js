@@ -52,6 +52,11 @@ export class Credentials {
   }
 }
 
+/** Whether asking again would only get the same answer. A 404 that does not speak our language is a proxy's whose server is away. */
+export function isFinal({ status, error }) {
+  return [401, 403].includes(status) || ([400, 404, 405, 422].includes(status) && error?.problem !== undefined);
+}
+
 /** An Error for an answer that is none: `status`, and `problem`, the body of RFC 9457 if there is one. */
 export async function problemOf(response) {
   const isProblem = response.headers.get('content-type')?.includes('problem+json') ?? false;

@@ -4,10 +4,11 @@
 // A job's own history comes as JSON; ids of one job's events rise in the order of their commits, so its history up to id n and
 // the shared stream's events above n are the whole, each once.
 import { apiAddress, homeOf } from './address.js';
-import { connect, openStream } from './connect.js';
-import { Credentials } from './credentials.js';
-import { applyEvent, EMPTY_JOB, isTerminal } from './progress.js';
 import { retryDelay } from './backoff.js';
+import { connect, openStream } from './connect.js';
+import { Credentials, isFinal } from './credentials.js';
+import { applyEvent, EMPTY_JOB, isTerminal } from './progress.js';
+import { safely } from './safely.js';
 
 const LINGER_MS = 2_000;
 const PAGE = 1_000;
@@ -23,7 +24,7 @@ export class JobFollower {
   #last = 0;
   #stop = () => {};
   #closed = false;
-  #queue = [];
+  #queue;
   #wake = () => {};
   #resolve;
   #reject;
@@ -40,16 +41,38 @@ export class JobFollower {
   }
 
   close() {
-    this.#finish();
     this.#reject(new Error('closed'));
+    this.#finish({ phase: 'closed' });
   }
 
+  /** All events from the first. Nothing is kept for whoever might come: a later loop reads the history again. */
   async *[Symbol.asyncIterator]() {
-    while (!this.#closed || this.#queue.length) {
-      if (this.#queue.length) yield this.#queue.shift();
-      else await new Promise((resolve) => { this.#wake = resolve; });
-    }
+    if (this.#queue === undefined && this.#last === 0) yield* this.#iterate();
+    else if (!this.#closed || isTerminal(this.job.status)) yield* this.#again();
     if (this.error) throw this.error;
+  }
+
+  async *#iterate() {
+    this.#queue = [];
+    const queue = this.#queue;
+    try {
+      while (!this.#closed || queue.length) {
+        if (queue.length) yield queue.shift();
+        else await new Promise((resolve) => { this.#wake = resolve; });
+      }
+    } finally {
+      this.#queue = undefined;
+    }
+  }
+
+  async *#again() {
+    const { url, token, ticket, share, heartbeatSeconds, signal } = this.#options;
+    const own = new JobFollower(this.id, { url, token, ticket, share, heartbeatSeconds, signal });
+    try {
+      yield* own;
+    } finally {
+      own.close();
+    }
   }
 
   #openOwn() {
@@ -69,17 +92,23 @@ export class JobFollower {
     const feed = feedFor(this.#options);
     const held = [];
     let isLoading = false;
-    const load = async (attempt = 0) => {
+    let isStale = false;
+    const load = async () => {
+      isStale = true;
+      if (isLoading) return;
       isLoading = true;
-      try {
-        await this.#readHistory(feed.credentials);
-        isLoading = false;
-        this.#take(held.splice(0));
-      } catch (error) {
-        if (this.#closed) return;
-        if ([400, 401, 403, 404].includes(error.status)) this.#fail(error);
-        else setTimeout(() => this.#closed || load(attempt + 1), retryDelay(attempt));
+      for (let attempt = 0; isStale && !this.#closed; attempt += 1) {
+        isStale = false;
+        try {
+          await this.#readHistory(feed.credentials);
+        } catch (error) {
+          if (isFinal({ status: error.status, error })) return this.#fail(error);
+          isStale = true;
+          await new Promise((resolve) => { setTimeout(resolve, retryDelay(attempt)); });
+        }
       }
+      isLoading = false;
+      return this.#take(held.splice(0));
     };
     const leave = feed.stream.listen({
       onEvents: (events) => {
@@ -91,13 +120,13 @@ export class JobFollower {
       // A part of the shared stream was lost; of this job nothing is: its history tells.
       onReset: () => load(),
       onState: (state) => {
-        if (state.phase === 'live' && !isLoading && this.#last === 0) load();
+        if (state.phase === 'live' && this.#last === 0) load();
         this.#state(state);
       },
     });
     const { state } = feed.stream;
     if (state.phase === 'live') load();
-    if (state.phase === 'refused') queueMicrotask(() => this.#state(state));
+    queueMicrotask(() => this.#state(state));
     return () => {
       leave();
       feed.release();
@@ -120,35 +149,39 @@ export class JobFollower {
 
   #take(events) {
     for (const event of events) {
+      if (this.#closed) return;
       if (event.id <= this.#last) continue;
       this.#last = event.id;
       this.job = { ...applyEvent(this.job, event), id: this.id };
-      this.#queue.push(event);
-      this.#options.onEvent?.(event);
+      this.#queue?.push(event);
+      safely(this.#options.onEvent, event);
     }
-    if (!events.length) return;
-    this.#options.onChange?.(this.job);
+    if (!events.length || this.#closed) return;
+    safely(this.#options.onChange, this.job);
     this.#wake();
     if (isTerminal(this.job.status) || this.job.deleted) this.#finish();
   }
 
   #state(state) {
-    this.#options.onState?.(state);
-    if (state.phase === 'refused') this.#fail(state.error ?? new Error(state.detail ?? `HTTP ${state.status}`));
+    if (this.#closed) return;
+    if (state.phase === 'refused') this.#fail(state.error ?? Object.assign(new Error(state.detail ?? `HTTP ${state.status}`), { status: state.status }));
+    else if (state.phase !== 'ended') safely(this.#options.onState, state);
   }
 
   #fail(error) {
+    if (this.#closed) return;
     this.error = error;
-    this.#options.onError?.(error);
+    safely(this.#options.onError, error);
     this.#reject(error);
-    this.#finish();
+    this.#finish({ phase: 'refused', status: error.status, error });
   }
 
-  #finish() {
+  #finish(state = { phase: 'ended' }) {
     if (this.#closed) return;
     this.#closed = true;
     if (isTerminal(this.job.status)) this.#resolve(this.job);
     else this.#reject(new Error(this.job.deleted ? 'the job was deleted' : 'the stream ended'));
+    safely(this.#options.onState, state);
     this.#wake();
     // Not before the constructor has what to stop.
     queueMicrotask(() => this.#stop());
@@ -158,7 +191,9 @@ export class JobFollower {
 /** The stream that follows of one page have in common; closed a moment after the last of them has gone. */
 function feedFor({ url, token, ticket, share, heartbeatSeconds }) {
   const home = String(homeOf(url));
-  let feed = feeds.find((one) => one.home === home && one.token === token && one.ticket === ticket && one.share === share);
+  // A name for the caller says that their credentials are as good as each other; without one they have to be the same.
+  const isNamed = typeof share === 'string';
+  let feed = feeds.find((one) => one.home === home && one.share === share && (isNamed || (one.token === token && one.ticket === ticket)));
   if (!feed) {
     feed = { home, token, ticket, share, users: 0, timer: undefined };
     feed.credentials = new Credentials({ token, ticket });

@@ -13,18 +13,21 @@ export function useJob(jobId, options = {}) {
   const [seen, setSeen] = useState({ id: jobId, job: { ...EMPTY_JOB, id: jobId }, error: undefined });
   const [state, setState] = useState(CONNECTING);
   const latest = useLatest(options);
+  const caller = callerOf(options);
   useEffect(() => {
     if (!jobId) return undefined;
+    setState(CONNECTING);
     const show = (job, error) => setSeen({ id: jobId, job, error });
+    const told = (name) => (value) => latest.current[name]?.(value);
     const follower = follow(jobId, {
       ...latest.current,
-      onEvent: (event) => latest.current.onEvent?.(event),
-      onChange: (job) => show(job),
-      onError: (error) => show(follower.job, error),
-      onState: setState,
+      onEvent: told('onEvent'),
+      onChange: (job) => [show(job), told('onChange')(job)],
+      onError: (error) => [show(follower.job, error), told('onError')(error)],
+      onState: (next) => [setState(next), told('onState')(next)],
     });
     return () => follower.close();
-  }, [jobId, options.url, options.share, latest]);
+  }, [jobId, caller, latest]);
   const isMine = seen.id === jobId;
   return {
     job: isMine ? seen.job : { ...EMPTY_JOB, id: jobId },
@@ -35,14 +38,22 @@ export function useJob(jobId, options = {}) {
 
 /** What goes on among the jobs of a filter: `{summary, isRunning, phase}`; `summary` is undefined until it is known. */
 export function useSummary(filter = {}, options = {}) {
-  const [value, setValue] = useState(undefined);
+  const [seen, setSeen] = useState({});
   const [state, setState] = useState(CONNECTING);
   const latest = useLatest(options);
+  const caller = callerOf(options);
   const key = JSON.stringify(filter);
   useEffect(() => {
-    const handle = summary(JSON.parse(key), { ...latest.current, onChange: setValue, onState: setState });
+    setState(CONNECTING);
+    const handle = summary(JSON.parse(key), {
+      ...latest.current,
+      onChange: (value) => setSeen({ key, value }),
+      onState: (next) => [setState(next), latest.current.onState?.(next)],
+    });
     return () => handle.close();
-  }, [key, options.url, options.share, latest]);
+  }, [key, caller, latest]);
+  // What was true of another filter says nothing of this one.
+  const value = seen.key === key ? seen.value : undefined;
   return { summary: value, isRunning: value?.is_running, phase: state.phase };
 }
 
@@ -53,8 +64,10 @@ export function useSummary(filter = {}, options = {}) {
 export function useJobEvents({ filter = {}, queryClient, invalidate, batchMs = 100, onEvent, onReset, ...options } = {}) {
   const [state, setState] = useState(CONNECTING);
   const latest = useLatest({ onEvent, onReset, invalidate, options });
+  const caller = callerOf(options);
   const key = JSON.stringify(filter);
   useEffect(() => {
+    setState(CONNECTING);
     const invalidator = new Invalidator({ queryClient, batchMs, keysOf: (event) => keysOf(latest.current.invalidate, event) });
     const stream = connect({
       ...latest.current.options,
@@ -68,18 +81,23 @@ export function useJobEvents({ filter = {}, queryClient, invalidate, batchMs = 1
         const { invalidate: keys } = latest.current;
         invalidator.all(Array.isArray(keys) ? keys : []);
       },
-      onState: setState,
+      onState: (next) => [setState(next), latest.current.options.onState?.(next)],
     });
     return () => {
       stream.close();
       invalidator.stop();
     };
-  }, [key, queryClient, batchMs, options.url, options.share, latest]);
+  }, [key, queryClient, batchMs, caller, latest]);
   return { phase: state.phase };
 }
 
 function keysOf(invalidate, event) {
   return (typeof invalidate === 'function' ? invalidate(event) : invalidate) ?? [];
+}
+
+/** What makes it another connection; a function may be a new one at each render, a text that changed is somebody else's. */
+function callerOf({ url, share, token, ticket }) {
+  return JSON.stringify([url && String(url), share, [token, ticket].map((one) => (typeof one === 'function' ? 'asked for' : one))]);
 }
 
 /** Callbacks may be new at each render; what is open stays open. */

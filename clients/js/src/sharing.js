@@ -3,7 +3,8 @@
 // All tabs hear the same items in the same order, so each knows how far the stream got; when the tab that leads goes away
 // the next one goes on from there.
 
-const SILENCE_MS = 60_000;
+const LEAST_SILENCE_MS = 60_000;
+const BEATS = 4;
 
 export function sharingIsPossible() {
   return globalThis.navigator?.locks !== undefined && globalThis.BroadcastChannel !== undefined;
@@ -22,6 +23,7 @@ export class SharedConnection {
   #outbox = [];
   #summary;
   #wasAway = false;
+  #silenceMs;
   #post = new MessageChannel();
   #hide = () => this.#leave();
   #show = (event) => event.persisted && this.#comeBack();
@@ -29,7 +31,8 @@ export class SharedConnection {
   heard = 0;
 
   /** `make(cursor, sink) → Connection` is called in the tab that leads. */
-  constructor({ name, make, sink, cursor }) {
+  constructor({ name, make, sink, cursor, heartbeatSeconds = 15 }) {
+    this.#silenceMs = Math.max(LEAST_SILENCE_MS, BEATS * heartbeatSeconds * 1_000);
     this.#name = `jobstream:${name}`;
     this.#make = make;
     this.#sink = sink;
@@ -90,13 +93,15 @@ export class SharedConnection {
       this.#lead();
       return new Promise((resolve) => { this.#release = resolve; });
     };
-    navigator.locks.request(this.#name, options, lead).catch(() => {
+    navigator.locks.request(this.#name, options, lead).catch((error) => {
+      // No locks for this page (a sandboxed frame): it shares with nobody.
+      if (error.name !== 'AbortError') return lead();
       // Stolen: this tab slept for too long. It follows, and stands in line again.
       this.#resign();
-      if (signal.aborted) return;
+      if (signal.aborted) return undefined;
       this.#wasAway = true;
       this.#channel.postMessage({ ask: true });
-      this.#claim({ signal });
+      return this.#claim({ signal });
     });
   }
 
@@ -181,7 +186,7 @@ export class SharedConnection {
 
   #armWatch() {
     clearTimeout(this.#watch);
-    this.#watch = setTimeout(() => this.#suspect(), SILENCE_MS);
+    this.#watch = setTimeout(() => this.#suspect(), this.#silenceMs);
   }
 
   /** The tab that leads says nothing, not even heartbeats: it sleeps with the lock in its hand. */

@@ -1,5 +1,6 @@
 // What `connect` gives back: listeners, an async iterator, the state, and lists lined up with the stream.
 import { Gate, lineUp, Reset } from './lineup.js';
+import { safely } from './safely.js';
 
 const REMEMBERED = 2_000;
 const TRIES = 3;
@@ -110,12 +111,13 @@ export class Stream {
       events = [];
     };
     for (const item of items) {
-      if (item.type in CALLBACKS) {
+      // Events are numbered; a handler may give its own any name.
+      if (Number.isInteger(item.data?.id)) {
+        if (this.#isNew(item.data.id)) events.push(item.data);
+      } else if (Object.hasOwn(CALLBACKS, item.type)) {
         pass();
         if (item.type === 'reset') this.#recent.clear();
         this.#call(CALLBACKS[item.type], item.data);
-      } else if (item.data?.id !== undefined && this.#isNew(item.data.id)) {
-        events.push(item.data);
       }
     }
     pass();
@@ -135,13 +137,9 @@ export class Stream {
   }
 
   #call(name, value) {
-    for (const listener of this.#listeners) {
-      try {
-        listener[name]?.(value);
-      } catch (error) {
-        // One listener's fault is not the others': the page hears of it, the stream goes on.
-        globalThis.reportError ? globalThis.reportError(error) : console.error(error);
-      }
+    // Whoever is taken away meanwhile hears nothing more, whoever is added hears of what comes next.
+    for (const listener of [...this.#listeners]) {
+      if (this.#listeners.has(listener)) safely((given) => listener[name]?.(given), value);
     }
   }
 }

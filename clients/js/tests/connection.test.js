@@ -59,6 +59,17 @@ describe('Connection', () => {
     expect(opened).toHaveLength(2);
   });
 
+  test('was last heard when the server last spoke, however often it was looked for since', async () => {
+    const { connection, last } = line();
+    last().say('hello', {}, 'c0');
+    const spoke = Date.now();
+    for (let tries = 0; tries < 4; tries += 1) {
+      last().closed({ error: new Error('refused') });
+      await settle(20_000);
+    }
+    expect(connection.heard).toBe(spoke);
+  });
+
   test('waits longer each time that it finds nobody', async () => {
     const { opened, last } = line();
     for (let tries = 0; tries < 8; tries += 1) {
@@ -104,12 +115,30 @@ describe('Connection', () => {
 
   test.each([401, 403, 404])('%d is final, until somebody says otherwise', async (status) => {
     const { connection, opened, last } = line();
-    last().closed({ status, error: new Error('no') });
+    last().closed({ status, error: Object.assign(new Error('no'), { problem: { title: 'no' } }) });
     await settle(120_000);
     expect(connection.state).toMatchObject({ phase: 'refused', status });
     expect(opened).toHaveLength(1);
     connection.reconnect();
     expect(opened).toHaveLength(2);
+  });
+
+  test('a 404 of a proxy whose server is away is not ours, and is tried again', async () => {
+    const { connection, opened, last } = line();
+    last().closed({ status: 404, error: new Error('HTTP 404') });
+    expect(connection.state).toMatchObject({ phase: 'waiting', status: 404 });
+    await settle(1_000);
+    expect(opened).toHaveLength(2);
+  });
+
+  test('who hands out nothing but tickets that have run out is not asked in a circle', async () => {
+    const { opened, last } = line({ renewable: true });
+    for (let second = 0; second < 600; second += 1) {
+      last().say('end', { reason: 'ticket' }, 'c');
+      await settle(100);
+    }
+    expect(opened.length).toBeGreaterThan(3);
+    expect(opened.length).toBeLessThan(20);
   });
 
   test('204 is the end; 503 is not', async () => {
@@ -149,5 +178,27 @@ describe('Invalidator', () => {
     invalidator.all();
     await settle(100);
     expect(keys).toHaveLength(6);
+  });
+
+  test('what was gathered when the listener goes is still said', () => {
+    const keys = [];
+    const queryClient = { invalidateQueries: ({ queryKey }) => keys.push(queryKey) };
+    const invalidator = new Invalidator({ queryClient, batchMs: 100, keysOf: () => [['jobs']] });
+    invalidator.take([{}]);
+    invalidator.stop();
+    invalidator.stop();
+    expect(keys).toEqual([['jobs']]);
+  });
+
+  test('keys without end are not all remembered: after a loss every query is stale', async () => {
+    const keys = [];
+    const queryClient = { invalidateQueries: ({ queryKey }) => keys.push(queryKey) };
+    const invalidator = new Invalidator({ queryClient, batchMs: 100, keysOf: (event) => [['job', event.job_id]] });
+    for (let n = 0; n < 5_000; n += 1) invalidator.take([{ job_id: n }]);
+    await settle(100);
+    keys.length = 0;
+    invalidator.all();
+    await settle(100);
+    expect(keys).toEqual([[]]);
   });
 });

@@ -77,6 +77,7 @@ export interface StreamState {
   /** When the next try is due, ms since 1970. */
   until?: number;
   reason?: string;
+  /** Of the answer that was none. */
   status?: number;
   error?: Error;
   detail?: string;
@@ -170,6 +171,7 @@ export interface FollowOptions extends ConnectionOptions {
   onError?(error: Error & { status?: number }): void;
 }
 
+/** A loop over it is of all events from the first one; leaving the loop does not close it. */
 export interface Follower extends AsyncIterable<JobEvent> {
   readonly id: string;
   readonly job: JobState;
@@ -179,7 +181,10 @@ export interface Follower extends AsyncIterable<JobEvent> {
   close(): void;
 }
 
-/** Follows one job from its first event to its end. All follows of a page share one connection (unless `share: false`). */
+/**
+ * Follows one job from its first event to its end. All follows of a page share one connection: those with the cookie, those with the
+ * same `token` or `ticket` function, those with the same text in `share`. With a ticket and without `share` each has its own.
+ */
 export function follow(jobId: string, options?: FollowOptions): Follower;
 
 export interface SummaryHandle {

@@ -5,7 +5,7 @@ import type {
 /** One job, live. Without an id nothing is followed. */
 export function useJob(
   jobId: string | undefined | null,
-  options?: Omit<FollowOptions, 'onChange' | 'onState'>,
+  options?: FollowOptions,
 ): { job: JobState; error: (Error & { status?: number }) | undefined; phase: Phase };
 
 /** What goes on among the jobs of a filter; undefined until it is known. */

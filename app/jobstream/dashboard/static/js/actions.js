@@ -1,6 +1,6 @@
 // What people do to jobs and queues from any view. Each says what happened, and offers the way back where there is one.
 import { api, idempotencyKey } from './api.js';
-import { many } from './format.js';
+import { dayAndTime, many } from './format.js';
 import { complain, toast } from './ui/toast.js';
 
 async function tried(run) {
@@ -30,12 +30,21 @@ export function retryJob(id) {
   });
 }
 
-export function runNow(id) {
+/** `before`: when it was due, to go back to. */
+export function runNow(id, before) {
   return tried(async () => {
     await api.post(`jobs/${id}/run-now`);
-    toast('Due now');
+    toast('Due now', backTo(id, before));
   });
 }
+
+/** Rethrows: the form shows what was wrong. */
+export async function reschedule(id, at, before) {
+  await api.post(`jobs/${id}/reschedule`, { at });
+  toast(`Due ${dayAndTime(at)}`, backTo(id, before));
+}
+
+const backTo = (id, before) => ({ action: before && { label: 'Undo', run: () => tried(() => reschedule(id, before)) } });
 
 export function setPaused(name, paused) {
   return tried(async () => {
@@ -60,13 +69,17 @@ export async function each(action, ids, onDone) {
   const left = [...ids];
   let done = 0;
   let refused = 0;
+  const cancelled = [];
   const work = async () => {
     while (left.length) {
-      await ONE_BY_ONE[action](left.shift()).catch(() => { refused += 1; });
+      const id = left.shift();
+      await ONE_BY_ONE[action](id).then(({ status }) => status === 'cancelled' && cancelled.push(id), () => { refused += 1; });
       onDone((done += 1));
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  toast(`${action === 'cancel' ? 'Cancelled' : 'Retried'} ${many(done - refused, 'job')}${refused ? `, ${refused} refused` : ''}`);
+  toast(`${action === 'cancel' ? 'Cancelled' : 'Retried'} ${many(done - refused, 'job')}${refused ? `, ${refused} refused` : ''}`, {
+    action: action === 'cancel' && cancelled.length > 0 && { label: 'Undo', run: () => each('retry', cancelled, () => {}) },
+  });
   return refused;
 }

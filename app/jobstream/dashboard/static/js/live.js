@@ -1,5 +1,6 @@
 // The one stream of this browser: every event that the caller may see, shared by all tabs, paused by whoever reads.
 import { connect } from '../../client.js';
+import { now as serverNow } from './clock.js';
 import { redrawSoon } from './screen.js';
 import { session } from './session.js';
 
@@ -29,13 +30,14 @@ export function open() {
       else tell('onEvents', events);
       if (live.isPaused) redrawSoon();
     },
-    onReset: () => tell('onReset'),
+    // Whoever goes on after a pause reads everything again anyway.
+    onReset: () => live.isPaused || tell('onReset'),
     onHeartbeat: () => live.isPaused || tell('onBeat'),
     onState: (state) => {
       const isBack = state.phase === 'live' && live.phase !== 'live' && live.wasLive;
       Object.assign(live, { phase: state.phase, until: state.until, wasLive: live.wasLive || state.phase === 'live' });
       tell('onState', state);
-      if (isBack) tell('onBack');
+      if (isBack && !live.isPaused) tell('onBack');
     },
   });
 }
@@ -47,6 +49,13 @@ export function close() {
 }
 
 export const lastHeard = () => stream?.heard ?? 0;
+/** The server's time of what is shown: it stands still while the page is held still, and while nothing is heard. */
+export function moment() {
+  if (live.isPaused) return live.pausedAt;
+  const isLost = live.wasLive && live.phase !== 'live';
+  return isLost ? serverNow() - (Date.now() - lastHeard()) : serverNow();
+}
+
 export const isLeading = () => stream?.isLeading ?? false;
 export const reconnect = () => stream?.reconnect();
 
@@ -75,7 +84,7 @@ export async function join({ load, onValue, onEvents, signal }) {
 
 /** What happens meanwhile is not kept: whoever goes on reads everything again. */
 export function pause() {
-  Object.assign(live, { isPaused: true, missed: 0 });
+  Object.assign(live, { pausedAt: serverNow(), isPaused: true, missed: 0 });
 }
 
 export function resume() {

@@ -32,7 +32,6 @@ function follow() {
     // On a phone the views are a row that scrolls.
     afterDrawing(() => document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' }));
   }
-  document.title = `${shown.view.title} · jobstream`;
   redraw();
 }
 
@@ -56,10 +55,12 @@ function draw() {
   if (session.error) render(root, h(Failed, { error: session.error, onRetry: start }));
   else if (!session.isKnown) render(root, h(Login, { onSignedIn: begin }));
   else if (shown) render(root, h(Shell, { ...shown, state }));
+  document.title = shown ? `${shown.view.title} · jobstream` : 'jobstream';
 }
 
 async function start() {
   await restore();
+  root.querySelector('.early')?.remove();
   if (session.isKnown) begin();
   redraw();
 }
@@ -73,9 +74,12 @@ onUnauthorized(() => {
   redraw();
 });
 onRoute(follow);
-live.listen({ onState: redraw });
+live.listen({ onState: ({ phase, status }) => {
+  // The token was revoked, or has run out: whoever looks is asked for another one.
+  if (phase === 'refused' && status === 401) forget();
+  redraw();
+} });
 // "Last heard 4 s ago" has to count while nothing else happens.
 setInterval(() => live.live.phase !== 'live' && live.live.wasLive && redraw(), 1_000);
-root.replaceChildren();
 listenForKeys(() => shown?.view);
 start();

@@ -8,13 +8,18 @@ export async function restore() {
     accept(await api.get('session'));
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    forget(error.status === 401 ? undefined : error);
+    forget([401, 403].includes(error.status) ? undefined : error);
   }
   return session;
 }
 
 export async function signIn(token) {
-  accept(await api.post('session', { token }));
+  const found = await api.post('session', { token });
+  if (!allow(found.scopes, 'read')) {
+    await signOut();
+    throw new Error(`This token may only ${found.scopes.join(', ')}; the page needs one that may read.`);
+  }
+  accept(found);
 }
 
 export async function signOut() {
@@ -30,9 +35,8 @@ function accept({ principal, scopes, auth }) {
   Object.assign(session, { principal, scopes, auth, isKnown: true, error: undefined });
 }
 
-const includes = { operate: ['operate'], write: ['operate', 'write'], read: ['operate', 'write', 'read'] };
+/** `operate` includes `read` and `write`. */
+const allow = (scopes, scope) => scopes.includes(scope) || scopes.includes('operate');
 
-/** Whether the signed-in caller has a scope; `operate` includes `read` and `write`. */
-export function may(scope) {
-  return (includes[scope] ?? [scope]).some((one) => session.scopes.includes(one));
-}
+/** Whether the signed-in caller has a scope. */
+export const may = (scope) => allow(session.scopes, scope);

@@ -50,7 +50,7 @@ export const dead = () => lines(
 export const health = () => 'select * from jobstream.health;';
 export const stuck = () => 'select * from jobstream.stuck_jobs;';
 export const status = () => 'select * from jobstream.status;';
-export const pipelines = () => lines('select * from jobstream.pipelines', 'order by id desc', 'limit 50');
+export const pipelines = (status) => lines('select * from jobstream.pipelines', status.length && `where ${among('status', status)}`, 'order by id desc', 'limit 50');
 export const pipeline = (id) => lines('select * from jobstream.pipelines', `where id = ${literal(id)}`);
 export const pipelineJobs = (id) => lines('select pipeline_step, id, status, await_jobs from jobstream.jobs', `where pipeline_id = ${literal(id)}`, 'order by id');
 export const activity = () => lines(
@@ -64,7 +64,7 @@ export const flow = (seconds, step) => lines(
   "    count(*) filter (where attempt = 0 and data ->> 'from' is null) as enqueued,",
   "    count(*) filter (where status = 'done') as done,",
   "    count(*) filter (where status in ('failed', 'dlq') and attempt > 0) as failed",
-  'from jobstream.job_events', `where type = 'status' and at > now() - interval '${seconds} s'`, 'group by 1', 'order by 1');
+  'from jobstream.job_events', "where type = 'status'", `    and at >= date_bin('${step} s', now(), 'epoch') - interval '${seconds - step} s'`, 'group by 1', 'order by 1');
 export const pickup = (seconds) => lines(
   'select percentile_cont(array[0.5, 0.95]) within group (order by started_at - greatest(created_at, scheduled_at))',
   'from jobstream.jobs', `where attempt = 1 and started_at > now() - interval '${seconds} s'`, '    and await_jobs is null and concurrency_key is null');
@@ -87,11 +87,13 @@ export const call = {
   cancel: (id, force) => `select jobstream.cancel(${literal(id)}${force ? ', force => true' : ''});`,
   retry: (id) => `select jobstream.retry(${literal(id)});`,
   runNow: (id) => `select jobstream.run_now(${literal(id)});`,
+  reschedule: (id, at) => `select jobstream.reschedule(${literal(id)}, ${literal(at)});`,
   pause: (name) => `select jobstream.pause_queue(${literal(name)});`,
   resume: (name) => `select jobstream.resume_queue(${literal(name)});`,
   where: (action, filter) => `select * from jobstream.${action}_where(${json(filter)}, dry_run => false);`,
   setQueue: (name, settings) => `select jobstream.set_queue(${literal(name)}${Object.entries(settings).map(([key, value]) => `, ${key} => ${value}`).join('')});`,
   runSchedule: (name) => `select jobstream.run_schedule(${literal(name)});`,
+  pauseSchedule: (name, paused) => `update jobstream.schedules set paused = ${paused} where name = ${literal(name)};`,
   deleteSchedule: (name) => `select jobstream.delete_schedule(${literal(name)});`,
   cancelPipeline: (id) => `select jobstream.cancel_pipeline(${literal(id)});`,
   retryPipeline: (id) => `select jobstream.retry_pipeline(${literal(id)});`,

@@ -4,14 +4,17 @@ import { firstLine, many } from '../format.js';
 import { link } from '../router.js';
 import { reasonOf } from '../ui/status.js';
 
+const MOST_GROUPS = 4;
 const LONG_SECONDS = 60;
 const LONGEST = 80;
 const DAY_MS = 86_400_000;
 
 /** `[{key, level, text: [..], href, at, action}]`, the gravest first. */
 export function attention({ queues = [], workers, groups = [], checks = [], schedules = [], failing, now = serverNow() }) {
+  const dead = groups.filter((group) => now - Date.parse(group.last_at) < DAY_MS);
   const found = [
-    ...groups.filter((group) => now - Date.parse(group.last_at) < DAY_MS).slice(0, 4).map(deadGroup),
+    ...dead.slice(0, MOST_GROUPS).map(deadGroup),
+    ...(dead.length > MOST_GROUPS ? [{ key: 'dead', level: 'bad', strong: many(dead.length - MOST_GROUPS, 'more cause'), rest: ' of dead letters', href: link('dead') }] : []),
     ...queues.flatMap((queue) => queueTrouble(queue, workers)),
     ...schedules.filter((schedule) => schedule.last_error).map(failedSchedule),
     ...checks.filter(({ name, status }) => status !== 'ok' && OWN_CHECKS.includes(name)).map(check),

@@ -1,6 +1,5 @@
 // Throughput and failures over a span of time: read once, carried on by the events, read again when a bucket is full.
 import { api } from '../api.js';
-import { now as serverNow } from '../clock.js';
 import * as live from '../live.js';
 import { redrawSoon } from '../screen.js';
 import { Resource } from './resource.js';
@@ -40,7 +39,7 @@ export class Flow {
     const { stats, stepMs } = this;
     if (!stats) return [];
     this.#begin(stats);
-    const now = serverNow();
+    const now = live.moment();
     const last = Math.floor(now / stepMs) * stepMs;
     const first = last - (this.seconds * 1_000 - stepMs);
     const covered = Math.floor(Date.parse(stats.covered_since) / stepMs) * stepMs;
@@ -51,7 +50,15 @@ export class Flow {
 
   /** Of one figure, for a plot. */
   series(name) {
-    return this.buckets.map((bucket) => (bucket ? bucket[name] : null));
+    return this.levelled(this.buckets.map((bucket) => (bucket ? bucket[name] : null)));
+  }
+
+  /** The bucket that runs is not a fall: what is still to come of it is taken to be as it was in the one before. */
+  levelled(points) {
+    const [before, last] = points.slice(-2);
+    if (before === undefined || before === null || last === null) return points;
+    const left = 1 - (live.moment() % this.stepMs) / this.stepMs;
+    return [...points.slice(0, -1), last + before * left];
   }
 
   sum(name) {
@@ -62,7 +69,7 @@ export class Flow {
   rate(name) {
     const two = this.buckets.slice(-2);
     if (two.length < 2) return 0;
-    const elapsed = (serverNow() - two[1].at) / 1_000 + (two[0] ? this.stepMs / 1_000 : 0);
+    const elapsed = (live.moment() - two[1].at) / 1_000 + (two[0] ? this.stepMs / 1_000 : 0);
     return ((two[0]?.[name] ?? 0) + two[1][name]) / Math.max(elapsed, 1);
   }
 
@@ -73,7 +80,7 @@ export class Flow {
   /** Whether something happened, and nothing before so many seconds ago. */
   isYoungerThan(seconds) {
     const first = this.stats?.buckets[0];
-    return first !== undefined && serverNow() - Date.parse(first.at) < seconds * 1_000;
+    return first !== undefined && live.moment() - Date.parse(first.at) < seconds * 1_000;
   }
 
   /** Seconds from due to claimed, by bucket. */

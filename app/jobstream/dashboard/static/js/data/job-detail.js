@@ -14,6 +14,8 @@ export class JobDetail {
   explanation = undefined;
   error = undefined;
   isDeleted = false;
+  /** There are more events than are kept here. */
+  isCut = false;
   isLoading = true;
   #path;
   #last = 0;
@@ -60,7 +62,7 @@ export class JobDetail {
   }
 
   async #readEvents() {
-    while (!this.#isStopped && this.events.length < MOST) {
+    while (!this.#isStopped && !this.isCut) {
       const page = await api.get(`${this.#path}/events`, { after: this.#last, limit: PAGE });
       if (page.reset) this.events = [];
       if (page.reset) this.#last = 0;
@@ -80,9 +82,10 @@ export class JobDetail {
 
   #append(events) {
     const fresh = events.filter((event) => event.id > this.#last);
-    if (!fresh.length) return;
+    if (!fresh.length || this.isCut) return;
     this.#last = fresh.at(-1).id;
     this.events = [...this.events, ...fresh];
+    this.isCut = this.events.length >= MOST;
   }
 
   #apply(event) {

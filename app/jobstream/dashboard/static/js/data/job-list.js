@@ -92,21 +92,28 @@ export class JobList {
     this.error = undefined;
     this.isLoading = false;
     this.#settle();
+    if (page.items.length < this.limit) this.more();
     redraw();
   }
 
-  /** The next page below. */
+  /** More of what is below: a page at least, if there is as much. */
   async more() {
     if (this.isLoading || this.isComplete || this.isCut || this.error) return;
     this.isLoading = true;
     const { signal } = this.#abort;
     try {
-      const page = await api.get('jobs', { ...this.#asked, limit: NEXT_PAGE, cursor: this.#nextCursor }, { signal });
-      for (const job of page.items) if (!this.#byId.has(job.id)) this.#byId.set(job.id, rowOf(job));
-      this.#nextCursor = page.next_cursor;
-      this.#settle();
+      // A page of a search may be short, or empty, long before the end.
+      for (let found = 0; found < this.limit && this.#nextCursor !== null;) {
+        const page = await api.get('jobs', { ...this.#asked, limit: NEXT_PAGE, cursor: this.#nextCursor }, { signal });
+        for (const job of page.items) if (!this.#byId.has(job.id)) this.#byId.set(job.id, rowOf(job));
+        found += page.items.length;
+        this.#nextCursor = page.next_cursor;
+        this.#settle();
+        redraw();
+      }
     } catch (error) {
-      if (!signal.aborted) this.error = error;
+      if (signal.aborted) return;
+      this.error = error;
     }
     this.isLoading = false;
     redraw();

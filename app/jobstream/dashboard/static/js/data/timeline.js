@@ -18,10 +18,12 @@ function lineOf(event, job) {
   if (event.type === 'status') return statusLine(event, job);
   if (event.type === 'progress') return { ...progressLine(event), count: 1 };
   if (event.type === 'log') return { status: 'log', text: event.data?.message ?? '', note: event.data?.level === 'info' ? undefined : event.data?.level };
-  if (event.type === 'updated') return { status: 'log', text: `changed ${Object.keys(event.data?.changed ?? {}).join(', ') || event.data?.changed || ''}`, by: event.by };
+  if (event.type === 'updated') return { status: 'log', text: changeWords(event.data?.changed ?? []), by: event.by };
   if (event.type === 'deleted') return { status: 'cancelled', text: 'deleted', by: event.by };
   return { status: 'log', text: event.type, detail: event.data };
 }
+
+const changeWords = (changed) => (changed.includes('cancel_requested') ? 'asked to stop' : `changed ${changed.join(', ')}`);
 
 function progressLine(event) {
   const { percent, current, total, step } = event.data ?? {};

@@ -4,6 +4,7 @@ import { redraw } from '../screen.js';
 import { Button } from './parts.js';
 
 let current;
+let pressedBeside = false;
 
 /** `render()` gives the content; it is drawn anew with everything else. */
 export function openDialog({ title, render, kind = '', onClose }) {
@@ -28,7 +29,9 @@ export function Dialog() {
     key: current.title, class: current.kind, 'aria-labelledby': 'dialog-title',
     ref: (dom) => dom.showModal(),
     onCancel: (event) => { event.preventDefault(); closeDialog(); },
-    onClick: (event) => event.target === event.currentTarget && closeDialog(),
+    // Only a press beside it closes it, not one that began in a field and slipped out.
+    onPointerdown: (event) => { pressedBeside = event.target === event.currentTarget; },
+    onClick: (event) => pressedBeside && event.target === event.currentTarget && closeDialog(),
   }, h('div', { class: 'dialog' },
     h('header', {}, h('h2', { id: 'dialog-title' }, current.title), h(Button, { kind: 'plain', label: 'Close', onClick: closeDialog }, '×')),
     current.render()));

@@ -1,6 +1,6 @@
 // Small pieces that every view uses.
 import { h } from '../dom.js';
-import { shortId } from '../format.js';
+import { clockTime, shortId } from '../format.js';
 import { link } from '../router.js';
 import { toast } from './toast.js';
 
@@ -25,17 +25,26 @@ export function Id({ id, to = 'jobs', isWhole }) {
     h(Copy, { text: id, label: `Copy ${id}` }));
 }
 
-export const Copy = ({ text, label = 'Copy' }) => h('button', { type: 'button', class: 'copy', 'aria-label': label, title: 'Copy', onClick: () => copy(text) },
+export const Copy = ({ text, label = 'Copy' }) => h('button', { type: 'button', class: 'copy', 'aria-label': label, title: 'Copy', onClick: (event) => copy(text, event.currentTarget) },
   h('svg', { viewBox: '0 0 12 12', width: 12, height: 12, 'aria-hidden': 'true' },
     h('path', { d: 'M4 4V1.5h6.5V8H8M1.5 4H8v6.5H1.5Z', fill: 'none', stroke: 'currentColor' })));
 
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    toast('Copied');
-  } catch {
-    toast('The browser does not let this page copy; the text is in the title');
-  }
+async function copy(text, button) {
+  const isCopied = await navigator.clipboard?.writeText(text).then(() => true, () => false) || copyByHand(text, button);
+  toast(isCopied ? 'Copied' : 'The browser does not let this page copy');
+}
+
+/** Over plain http there is no clipboard for scripts; what is selected can be copied all the same. */
+function copyByHand(text, button) {
+  const field = document.createElement('textarea');
+  field.value = text;
+  // Beside the button: a dialog lets nothing outside of it have the focus.
+  button.after(field);
+  field.select();
+  const isCopied = document.execCommand('copy');
+  field.remove();
+  button.focus();
+  return isCopied;
 }
 
 export function Bar({ progress, status }) {
@@ -53,7 +62,8 @@ export function Labels({ labels }) {
   if (!pairs.length) return null;
   return h('span', { class: 'labels' }, pairs.map(([name, value]) => h('a', {
     class: 'tag', href: link('jobs', undefined, { label: `${name}:${value}` }), key: name,
-  }, `${name}: ${value}`)));
+    title: `${name}: ${value}`,
+  }, h('bdi', {}, name), ': ', h('bdi', {}, value))));
 }
 
 /** What stands where there is nothing to show yet, nothing at all, or no answer. */
@@ -64,18 +74,23 @@ export function Empty({ title, children }) {
     h('p', { class: 'strong' }, title), children && h('p', { class: 'soft' }, children));
 }
 
-export const Failed = ({ error, onRetry }) => h('div', { class: 'empty', role: 'alert' },
-  h('p', { class: 'strong' }, error.status === 0 ? 'The server does not answer' : 'This could not be read'),
-  h('p', { class: 'soft' }, error.status === 0 ? 'It is tried again as soon as the stream is back.' : error.message),
-  onRetry && h(Button, { onClick: onRetry }, 'Try again'));
+export function Failed({ error, onRetry }) {
+  const [title, text] = error.status === 0 ? ['The server does not answer', 'It is tried again as soon as the stream is back.']
+    : error.status === 403 ? ['This is not for you to see', error.message] : ['This could not be read', error.message];
+  return h('div', { class: 'empty', role: 'alert' }, h('p', { class: 'strong' }, title), h('p', { class: 'soft' }, text),
+    onRetry && error.status !== 403 && h(Button, { onClick: onRetry }, 'Try again'));
+}
 
 /** As many quiet lines as the content will have, so that nothing jumps. */
 export const Loading = ({ lines = 6 }) => h('div', { class: 'loading', 'aria-busy': 'true', 'aria-label': 'Loading' },
   Array.from({ length: lines }, (_, line) => h('i', { key: line })));
 
+const Old = ({ resource }) => h('p', { class: 'banner', role: 'alert' },
+  'This is of ', h('time', {}, clockTime(resource.readAt).slice(0, 8)), `: ${resource.error.message} `, h(Button, { onClick: () => resource.reload() }, 'Try again'));
+
 /** A resource's value as `draw(value)` shows it, or what stands in its place. */
 export function Shown({ resource, lines, draw }) {
-  if (resource.value !== undefined) return h('div', {}, draw(resource.value));
+  if (resource.value !== undefined) return h('div', {}, resource.error && h(Old, { resource }), draw(resource.value));
   if (resource.error) return h(Failed, { error: resource.error, onRetry: () => resource.reload() });
   return h(Loading, { lines });
 }

@@ -3,9 +3,11 @@ import { h } from '../dom.js';
 import { redraw } from '../screen.js';
 
 const SPARE = 8;
+// On a phone what there is to say about a row stands below it.
+const NARROW = matchMedia('(max-width: 760px)');
+NARROW.addEventListener('change', redraw);
 
 export class Window {
-  rowHeight = 36;
   #box;
   #first = 0;
   #count = 30;
@@ -14,6 +16,10 @@ export class Window {
 
   /** Called when the end comes near. */
   onNearEnd = () => {};
+
+  get rowHeight() {
+    return NARROW.matches ? 56 : 36;
+  }
 
   get isAtTop() {
     return (this.#box?.scrollTop ?? 0) < this.rowHeight;
@@ -61,7 +67,7 @@ export class Window {
     redraw();
   }
 
-  render({ total, row, label, head, foot }) {
+  render({ total, row, label, head, foot, kind = '' }) {
     const first = Math.max(0, Math.min(this.#first, total - 1));
     const rows = [];
     for (let index = first; index < Math.min(total, first + this.#count); index += 1) {
@@ -70,7 +76,7 @@ export class Window {
       node.props['aria-rowindex'] = index + 2;
       rows.push(node);
     }
-    return h('div', { class: 'window', role: 'table', 'aria-label': label, 'aria-rowcount': total + 1, tabindex: 0, ref: (dom) => this.#attach(dom), onGone: () => this.#detach() },
+    return h('div', { class: `window ${kind}`, role: 'table', 'aria-label': label, 'aria-rowcount': total + 1, tabindex: 0, ref: (dom) => this.#attach(dom), onGone: () => this.#detach() },
       h('div', { role: 'rowgroup', class: 'window-head' }, head),
       h('div', { role: 'rowgroup', class: 'window-body', style: { height: `${total * this.rowHeight}px` } }, rows),
       foot);

@@ -1,13 +1,13 @@
 // What people did: to jobs, one by one and in bulk.
 import { api } from '../api.js';
+import { Older } from '../data/older.js';
 import { Resource } from '../data/resource.js';
 import { h } from '../dom.js';
 import { many, number } from '../format.js';
-import { redraw } from '../screen.js';
 import * as sql from '../sql.js';
-import { Button, Card, Empty, Id, Shown, Tag } from '../ui/parts.js';
+import { FurtherBack } from '../ui/further-back.js';
+import { Card, Empty, Id, Shown, Tag } from '../ui/parts.js';
 import { Mark, Shape } from '../ui/status.js';
-import { complain } from '../ui/toast.js';
 import { Time } from '../ui/time.js';
 
 const VERBS = { cancelled: 'cancelled', pending: 'set going', waiting: 'set going', dlq: 'set aside', done: 'ended', failed: 'failed', running: 'asked to stop' };
@@ -15,33 +15,17 @@ const BULK = { cancel: 'cancel', retry: 'retry', delete: 'delete' };
 
 export function create() {
   const first = new Resource((signal) => api.get('activity', {}, { signal }), { isAbout: (event) => event.by && event.by !== 'maintenance' && event.data?.from !== null, everyMs: 1_000 });
-  let older = [];
-  let before;
-  let isReading = false;
-  const more = async () => {
-    isReading = true;
-    redraw();
-    try {
-      const page = await api.get('activity', { before: before ?? first.value.next_before });
-      older = [...older, ...page.items];
-      before = page.next_before;
-    } catch (error) {
-      complain(error);
-    }
-    isReading = false;
-    redraw();
-  };
+  const older = new Older((before) => api.get('activity', { before }), (deed) => deed.event_id);
   return {
     title: 'Activity',
     stop: () => first.stop(),
     sql: () => [sql.activity(), sql.bulk()],
     render: () => h(Shown, { resource: first, draw: (value) => {
-      const lines = merged([...value.items, ...older], value.bulk);
-      const hasMore = older.length || before !== undefined ? before : value.next_before;
+      const lines = merged(older.below(value.items), value.bulk);
       return h(Card, { label: 'Activity' },
         !lines.length && h(Empty, { title: 'Nobody has intervened' }, 'Cancels, retries, changes by hand and bulk operations are noted here, whoever did them, in psql too.'),
         h('ul', { class: 'log' }, lines.map((line) => (line.action ? h(Bulk, { line, key: line.id }) : h(Deed, { line, key: line.event_id })))),
-        hasMore && h(Button, { onClick: more, disabled: isReading }, 'Look further back'));
+        h(FurtherBack, { older, cursor: value.next_before }));
     } }),
   };
 }

@@ -43,7 +43,7 @@ function Group({ group }) {
     h('p', { class: 'cause' }, cause),
     h('div', { class: 'line' },
       h('a', { class: 'button', href: link('jobs', undefined, filter) }, 'Show'),
-      may('write') && h(Button, { kind: 'pri', onClick: () => openBulk({ filter, action: 'retry', title: `Retry ${group.kind}` }) }, `Retry ${many(group.count, 'job')}…`),
+      may('write') && h(Button, { onClick: () => openBulk({ filter, action: 'retry', title: `Retry ${group.kind}` }) }, `Retry ${many(group.count, 'job')}…`),
       may('operate') && h(Button, { onClick: () => openBulk({ filter, action: 'delete', title: `Delete ${group.kind}` }) }, 'Delete…'),
       h('span', { class: 'spring' }), h('span', { class: 'soft' }, 'for example ', h(Id, { id: group.sample }))));
 }

@@ -25,7 +25,8 @@ export function Says({ row }) {
 export function cells(row) {
   return [
     h('span', { role: 'cell', class: 'c-status' }, h(Status, { status: row.status })),
-    h('span', { role: 'cell', class: 'c-kind cut', title: row.kind }, h('a', { href: link('jobs', row.id) }, row.kind)),
+    h('span', { role: 'cell', class: 'c-kind cut', title: [row.kind, ...labelled(row)].join('\n') }, h('a', { href: link('jobs', row.id) }, row.kind),
+      Object.values(row.labels ?? {}).map((value, place) => h('bdi', { class: 'faint', key: place }, ` ${value}`))),
     h('span', { role: 'cell', class: 'c-id opt' }, h(Id, { id: row.id })),
     h('span', { role: 'cell', class: 'c-queue opt cut', title: row.queue }, row.queue),
     h('span', { role: 'cell', class: 'c-says' }, h(Says, { row })),
@@ -33,6 +34,8 @@ export function cells(row) {
     h('span', { role: 'cell', class: 'c-age n' }, h(Time, { at: row.createdAt, form: 'rough' })),
   ];
 }
+
+const labelled = ({ labels }) => Object.entries(labels ?? {}).map(([name, value]) => `${name}: ${value}`);
 
 export const HEADS = [
   ['c-status', 'Status'], ['c-kind', 'Kind'], ['c-id opt', 'Id'], ['c-queue opt', 'Queue'], ['c-says', 'Progress'], ['c-attempt n opt', 'Attempt'], ['c-age n', 'Age'],

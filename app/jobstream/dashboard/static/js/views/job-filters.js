@@ -6,22 +6,15 @@ import { nameOf, Shape, STATUSES } from '../ui/status.js';
 const SPANS = [['', 'any time'], ['15m', 'last 15 min'], ['1h', 'last hour'], ['24h', 'last day'], ['7d', 'last week']];
 const FIELDS = [['queue', 'Queue'], ['kind', 'Kind'], ['label', 'Label name:value'], ['owner', 'Owner'], ['pipeline_id', 'Pipeline']];
 const OFFERED = ['queue', 'kind', 'label'];
-const TYPING_MS = 250;
-let typing;
 
-export function Filters({ filter, set, list, autofocus }) {
+export function Filters({ filter, set, search, list, autofocus }) {
   const toggle = (name, value) => {
     const before = filter[name] ?? [];
     set({ ...filter, [name]: before.includes(value) ? before.filter((one) => one !== value) : [...before, value] });
   };
-  const type = (event) => {
-    const q = event.target.value;
-    clearTimeout(typing);
-    typing = setTimeout(() => set({ ...filter, q }), TYPING_MS);
-  };
   return h('div', { class: 'filters', role: 'search' },
     h('div', { class: 'line' },
-      h('input', { type: 'search', value: filter.q ?? '', placeholder: 'Text in kind or error', 'aria-label': 'Search in kind or last error', onInput: type, ref: (dom) => autofocus && dom.focus() }),
+      h('input', { type: 'search', value: filter.q ?? '', placeholder: 'Text in kind or error', 'aria-label': 'Search in kind or last error', onInput: (event) => search(event.target.value), ref: (dom) => autofocus && dom.focus() }),
       OFFERED.map((name) => h(Adder, { key: name, name, list, add: (value) => toggle(name, value) })),
       h('select', { value: filter.since ?? '', 'aria-label': 'Created', onChange: (event) => set({ ...filter, since: event.target.value }) },
         SPANS.map(([value, label]) => h('option', { value, key: value }, label)),

@@ -13,16 +13,19 @@ import { Bar, Button, Card, Empty, Failed, Id, Labels, Loading, Tag } from '../u
 import { reasonOf, Shape, Status } from '../ui/status.js';
 import { Time } from '../ui/time.js';
 import { openNewJob } from './new-job.js';
+import { openReschedule } from './reschedule.js';
 
 export function create({ id }) {
   const detail = new JobDetail(id);
+  // A key does what the button does, where there is one.
+  const act = (label) => detail.job && may('write') ? offered(detail.job).find((one) => one.label === label && !one.disabled)?.run() : undefined;
   return {
     get title() { return detail.job?.spec.kind ?? 'Job'; },
     stop: () => detail.stop(),
     sql: () => [sql.timeline(id), sql.job(id), sql.explain(id)],
     keys: {
-      c: { label: 'cancel', run: () => detail.job && may('write') && cancelJob(id) },
-      r: { label: 'retry', run: () => detail.job && may('write') && retryJob(id) },
+      c: { label: 'cancel', run: () => act('Cancel') ?? act('Ask to stop') },
+      r: { label: 'retry', run: () => act('Retry') },
     },
     render() {
       const { job, error } = detail;
@@ -61,16 +64,23 @@ function timed(text) {
 
 const moment = (at) => h('time', { datetime: at, title: exact(at) }, timeOfDay(at));
 
-function Actions({ job }) {
-  const { status } = job.lifecycle;
+/** What can be done to it, each with the function that it calls. */
+function offered({ id, lifecycle, scheduling }) {
+  const { status, cancel_requested: isAsked } = lifecycle;
   const isOver = isTerminal(status);
-  return h('div', { class: 'line actions' },
-    !isOver && status !== 'running' && h(Button, { onClick: () => cancelJob(job.id), title: sql.call.cancel(job.id) }, 'Cancel'),
-    status === 'running' && h(Button, { onClick: () => cancelJob(job.id, { force: true }), disabled: job.lifecycle.cancel_requested, title: sql.call.cancel(job.id, true) }, 'Ask to stop'),
-    (isOver || status === 'failed') && h(Button, { kind: status === 'dlq' ? 'pri' : '', onClick: () => retryJob(job.id), title: sql.call.retry(job.id) }, 'Retry'),
-    ['waiting', 'failed'].includes(status) && job.scheduling.scheduled_at && h(Button, { onClick: () => runNow(job.id), title: sql.call.runNow(job.id) }, 'Run now'),
-    h(Button, { onClick: () => openNewJob(job) }, 'Clone and edit…'));
+  const isDue = ['waiting', 'failed'].includes(status) && scheduling.scheduled_at;
+  return [
+    !isOver && status !== 'running' && { label: 'Cancel', run: () => cancelJob(id), title: sql.call.cancel(id) },
+    status === 'running' && { label: 'Ask to stop', run: () => cancelJob(id, { force: true }), title: sql.call.cancel(id, true), disabled: isAsked },
+    (isOver || status === 'failed') && { label: 'Retry', kind: status === 'dlq' ? 'pri' : '', run: () => retryJob(id), title: sql.call.retry(id) },
+    isDue && { label: 'Run now', run: () => runNow(id, scheduling.scheduled_at), title: sql.call.runNow(id) },
+    (isDue || status === 'pending') && { label: 'Reschedule…', run: () => openReschedule(id, scheduling.scheduled_at) },
+  ].filter(Boolean);
 }
+
+const Actions = ({ job }) => h('div', { class: 'line actions' },
+  offered(job).map(({ label, kind, run, title, disabled }) => h(Button, { key: label, kind, onClick: run, title, disabled }, label)),
+  h(Button, { onClick: () => openNewJob(job) }, 'Clone and edit…'));
 
 function Timeline({ detail, job }) {
   const lines = timeline(detail.events, job);
@@ -83,6 +93,7 @@ function Timeline({ detail, job }) {
         h('span', { class: 'what' }, line.text, line.by && [' by ', h('b', {}, line.by)], line.note && h('span', { class: 'soft' }, ` ${line.note}`), line.count > 1 && h('span', { class: 'faint' }, ` (${line.count} reports)`),
           line.detail !== undefined && h('code', { class: 'inline-json' }, JSON.stringify(line.detail))),
         h('time', { datetime: line.at, title: exact(line.at) }, place === 0 ? clockTime(line.at) : `+${duration((Date.parse(line.at) - Date.parse(lines[place - 1].at)) / 1000)}`))),
+      detail.isCut && h('li', { key: 'cut' }, h('span', { class: 'dot' }), h('span', { class: 'what soft' }, `its first ${number(detail.events.length)} events; the rest in psql, see Show SQL`)),
       next && h('li', { key: 'next', class: 's-waiting' }, h('span', { class: 'dot' }, h(Shape, { status: 'waiting' })), h('span', { class: 'what' }, job.lifecycle.status === 'failed' ? 'next attempt ' : 'due ', h(Time, { at: next })))));
 }
 

@@ -15,6 +15,10 @@ import { openBulk } from './bulk.js';
 import { Filters } from './job-filters.js';
 import { cells, HEADS } from './job-cells.js';
 
+const TYPING_MS = 250;
+/** A running job is asked to stop on its own page. */
+const TAKES = { cancel: ['waiting', 'pending', 'failed'], retry: ['failed', 'done', 'dlq', 'cancelled'] };
+
 export function create(route) {
   let filter = readFilter(route.query);
   let list = new JobList(filter);
@@ -23,9 +27,15 @@ export function create(route) {
   let current;
   let first;
   let busy;
+  let typing;
   frame.onNearEnd = () => list.more();
 
-  const set = (next) => amend(link('jobs', undefined, next));
+  // What is chosen can be gone back from; what is typed is one step with what it began from.
+  const set = (next) => go(link('jobs', undefined, next));
+  const search = (q) => {
+    clearTimeout(typing);
+    typing = setTimeout(() => amend(link('jobs', undefined, { ...filter, q })), TYPING_MS);
+  };
   const toggle = (id) => {
     if (!selected.delete(id)) selected.add(id);
     redraw();
@@ -36,8 +46,7 @@ export function create(route) {
     frame.reveal(place);
     redraw();
   };
-  const act = async (action) => {
-    const ids = [...selected];
+  const act = async (action, ids) => {
     busy = { action, done: 0, total: ids.length };
     redraw();
     await each(action, ids, (done) => { busy.done = done; redraw(); });
@@ -48,7 +57,7 @@ export function create(route) {
 
   return {
     title: 'Jobs',
-    stop: () => list.stop(),
+    stop: () => { clearTimeout(typing); list.stop(); },
     update(next) {
       const asked = readFilter(next.query);
       if (JSON.stringify(asked) === JSON.stringify(filter)) return;
@@ -75,7 +84,7 @@ export function create(route) {
       first = ids[0];
       for (const id of selected) if (!list.get(id)) selected.delete(id);
       return [
-        h(Filters, { filter, set, list, autofocus: route.query.get('focus') === 'search' }),
+        h(Filters, { filter, set, search, list, autofocus: route.query.get('focus') === 'search' }),
         h(Selection, { selected, busy, act, filter, list }),
         h(Rows, { list, frame, selected, current, toggle, filter }),
       ];
@@ -87,10 +96,14 @@ function Selection({ selected, busy, act, filter, list }) {
   if (!may('write')) return null;
   if (busy) return h('div', { class: 'selection', role: 'status' }, `${busy.action === 'cancel' ? 'Cancelling' : 'Retrying'} ${number(busy.done)} of ${number(busy.total)}`);
   const count = selected.size;
+  const chosen = [...selected].map((id) => list.get(id));
+  const deed = (action, verb) => {
+    const ids = chosen.filter(({ status }) => TAKES[action].includes(status)).map(({ id }) => id);
+    return ids.length > 0 && h(Button, { key: action, onClick: () => act(action, ids) }, `${verb} ${many(ids.length, 'job')}`);
+  };
   return h('div', { class: 'selection', role: 'group', 'aria-label': 'Actions' },
     count > 0 && h('span', {}, `${many(count, 'job')} selected`),
-    count > 0 && h(Button, { onClick: () => act('cancel') }, `Cancel ${many(count, 'job')}`),
-    count > 0 && h(Button, { onClick: () => act('retry') }, `Retry ${many(count, 'job')}`),
+    deed('cancel', 'Cancel'), deed('retry', 'Retry'),
     h('span', { class: 'spring' }),
     h('span', { class: 'faint' }, describe(list)),
     h(Button, { kind: 'plain', onClick: () => openBulk({ filter: forServer(filter) }) }, isEmpty(filter) ? 'Select all jobs…' : 'Select all that match…'));
@@ -98,7 +111,8 @@ function Selection({ selected, busy, act, filter, list }) {
 
 function describe(list) {
   const count = list.ids.length;
-  if (list.isLoading && !count) return '';
+  if (list.isLoading) return count ? `${number(count)}, looking for more` : '';
+  if (list.error) return `${number(count)} loaded, the rest could not be read`;
   if (list.isCut) return `the newest ${number(count)} that match`;
   return list.isComplete ? many(count, 'job') : `${number(count)} loaded`;
 }
@@ -106,7 +120,7 @@ function describe(list) {
 function Rows({ list, frame, selected, current, toggle, filter }) {
   const { ids } = list;
   if (list.error && !ids.length) return h(Failed, { error: list.error, onRetry: () => list.reload() });
-  if (list.isLoading && !ids.length) return h(Loading, { lines: 14 });
+  if (list.isLoading && !ids.length) return [h('p', { class: 'faint', role: 'status' }, filter.q && 'Searching'), h(Loading, { lines: 14 })];
   if (!ids.length) {
     return isEmpty(filter)
       ? h(Empty, { title: 'No jobs yet' }, 'They show up here the moment they are enqueued.')
@@ -116,6 +130,7 @@ function Rows({ list, frame, selected, current, toggle, filter }) {
   return frame.render({
     total: ids.length,
     label: 'Jobs',
+    kind: mayAct ? '' : 'bare',
     head: h('div', { role: 'row', class: 'row head' },
       mayAct && h('span', { role: 'columnheader', class: 'c-box' }, h('input', {
         type: 'checkbox', 'aria-label': 'Select what is loaded', checked: selected.size > 0 && selected.size === ids.length,
@@ -126,7 +141,7 @@ function Rows({ list, frame, selected, current, toggle, filter }) {
     row: (index) => {
       const row = list.get(ids[index]);
       const kind = `row${selected.has(row.id) ? ' selected' : ''}${current === row.id ? ' current' : ''}`;
-      return h('div', { role: 'row', class: kind, key: row.id, onDblclick: () => go(link('jobs', row.id)) },
+      return h('div', { role: 'row', class: kind, key: row.id, 'aria-current': current === row.id ? 'true' : undefined, onDblclick: () => go(link('jobs', row.id)) },
         mayAct && h('span', { role: 'cell', class: 'c-box' }, h('input', {
           type: 'checkbox', 'aria-label': `Select ${row.kind} ${row.id}`, checked: selected.has(row.id), onChange: () => toggle(row.id),
         })),

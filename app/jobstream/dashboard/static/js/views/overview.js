@@ -1,5 +1,4 @@
 // Is work flowing, is anything wrong, what should I do?
-import { setPaused } from '../actions.js';
 import { api } from '../api.js';
 import { attention } from '../data/attention.js';
 import { counts } from '../data/counts.js';
@@ -12,13 +11,16 @@ import { duration, many, number, short } from '../format.js';
 import { amend, link } from '../router.js';
 import { may } from '../session.js';
 import * as sql from '../sql.js';
-import { Button, Card, Empty, Failed, Loading, Shown } from '../ui/parts.js';
+import { Card, Empty, Failed, Loading, Shown } from '../ui/parts.js';
 import { Spark } from '../ui/plot.js';
 import { Mark } from '../ui/status.js';
 import { Table } from '../ui/table.js';
 import { Time } from '../ui/time.js';
 import { FewJobs } from './job-cells.js';
+import { PauseButton } from './queues.js';
 
+const MOST_QUEUES = 8;
+const MOST_LINES = 10;
 const QUARTER = 900;
 const HOUR = 3_600;
 const SPANS = [[QUARTER, 'Last 15 min'], [HOUR, 'Last hour'], [86_400, 'Last day']];
@@ -69,12 +71,15 @@ export function create(route) {
     render: () => [
       h(Tiles, { flow, queues, groups }),
       h('div', { class: 'two' }, h(Queues, { queues, flow }), h(NeedsAttention, { queues, groups, workers, schedules, health, flow })),
-      h('div', { class: 'two even' },
+      // What stands below comes once it is known how tall is what stands above.
+      [queues, groups, workers, schedules, health].every((part) => !part || isSettled(part)) && h('div', { class: 'two even' },
         h(Few, { title: 'Running', list: running, href: link('jobs', undefined, { status: 'running' }), empty: 'Nothing runs just now' }),
         h(Few, { title: 'Latest', list: latest, href: link('jobs'), empty: 'No jobs yet' })),
     ],
   };
 }
+
+const isSettled = ({ value, error }) => value !== undefined || error !== undefined;
 
 function Tiles({ flow, queues, groups }) {
   if (flow.error && !flow.stats) return h(Failed, { error: flow.error, onRetry: () => flow.reload() });
@@ -87,7 +92,7 @@ function Tiles({ flow, queues, groups }) {
   return h('section', { class: 'tiles', 'aria-label': 'Figures' },
     h(Tile, { title: 'Done', figure: perSecond(flow.rate('done')), foot: `${short(done)} in this time${flow.isPartial ? ', as far as is looked at' : ''}` },
       h(Spark, { points: flow.series('done'), kind: 'done', isArea: true, label: 'Jobs done over time' })),
-    h(Tile, { title: 'Failed attempts', figure: `${share ? share.toFixed(share < 10 ? 1 : 0) : 0} %`, foot: dead ? `${many(dead, 'dead letter')}${top ? `, ${number(top.count)} of one kind` : ''}` : 'no dead letters' },
+    h(Tile, { title: 'Failed attempts', figure: `${share ? share.toFixed(share < 10 ? 1 : 0) : 0} %`, foot: dead ? `${many(dead, 'dead letter')}${top?.count > 1 ? `, ${number(top.count)} of one kind` : ''}` : 'no dead letters' },
       h(Spark, { points: flow.series('failed'), kind: 'failed', label: 'Failed attempts over time' })),
     h(Tile, { title: 'Pickup p95', figure: wait ? duration(wait.p95) : '–', foot: wait ? `p50 ${duration(wait.p50)}` : 'no job was picked up in this time' },
       h(Spark, { points: flow.waits('p95'), kind: 'running', label: 'Seconds from due to claimed, 95th percentile, over time' })),
@@ -116,41 +121,51 @@ function perSecond(rate) {
 
 function Queues({ queues, flow }) {
   const columns = [{ title: 'Queue' }, { title: 'Pending', kind: 'n' }, { title: 'Running', kind: 'n' }, { title: 'Limit', kind: 'n opt' }, { title: 'Done over time', kind: 'opt' }, { title: 'Oldest', kind: 'n' }, ...(may('operate') ? [{ title: '', kind: 'n' }] : [])];
-  return h(Card, { title: 'Queues', aside: h('a', { href: link('queues') }, 'all') },
+  return h(Card, { title: 'Queues', aside: h('a', { href: link('queues') }, queues.value?.items.length > MOST_QUEUES ? `all ${number(queues.value.items.length)}` : 'all') },
     h(Shown, { resource: queues, lines: 4, draw: ({ items }) => (items.length === 0
       ? h(Empty, { title: 'No queues yet' }, 'A queue is there as soon as a job is put into it.')
-      : h(Table, { label: 'Queues', columns, rows: items.slice(0, 8).map((queue) => ({ key: queue.name, cells: queueCells(queue, queues, flow) })) })) }));
+      : h(Table, { label: 'Queues', columns, rows: busiest(items).map((queue) => ({ key: queue.name, cells: queueCells(queue, queues, flow) })) })) }));
+}
+
+/** Those with the most to do, in the order of their names. */
+function busiest(items) {
+  const load = (queue) => countOf(queue, 'pending') + countOf(queue, 'running');
+  return [...items].sort((a, b) => load(b) - load(a)).slice(0, MOST_QUEUES).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function queueCells(queue, queues, flow) {
   const done = new Map((flow.stats?.queues[queue.name] ?? []).map(([at, count]) => [Date.parse(at), count]));
-  const points = flow.buckets.map((bucket) => (bucket ? done.get(bucket.at) ?? 0 : null));
+  const points = flow.levelled(flow.buckets.map((bucket) => (bucket ? done.get(bucket.at) ?? 0 : null)));
   const at = oldestAt(queue, queues.readAt);
   return [
     h('a', { href: link('jobs', undefined, { queue: queue.name }) }, queue.name, queue.paused && h('span', { class: 'tag warn' }, 'paused')),
     number(countOf(queue, 'pending')), number(countOf(queue, 'running')), queue.max_running ?? '–',
     h(Spark, { points, height: 16, label: `Jobs of ${queue.name} done over time` }),
     countOf(queue, 'pending') && at ? h(Time, { at, form: 'rough' }) : '–',
-    ...(may('operate') ? [h(Button, { onClick: () => setPaused(queue.name, !queue.paused).then(() => queues.reload()) }, queue.paused ? 'Resume' : 'Pause')] : []),
+    ...(may('operate') ? [h(PauseButton, { queue, queues })] : []),
   ];
 }
 
 function NeedsAttention({ queues, groups, workers, schedules, health, flow }) {
+  // Nobody is told that all is well before everything was looked at.
+  const sources = [queues, groups, workers, schedules, health].filter(Boolean);
+  if (!sources.every(isSettled)) return h(Card, { title: 'Needs attention' }, h(Loading, { lines: 3 }));
   const recent = flow.buckets.slice(-5).filter(Boolean);
-  const failed = recent.reduce((sum, bucket) => sum + bucket.failed, 0);
-  const ended = failed + recent.reduce((sum, bucket) => sum + bucket.done, 0);
+  const attempts = recent.reduce((sum, bucket) => sum + bucket.failed, 0);
+  const ended = attempts + recent.reduce((sum, bucket) => sum + bucket.done, 0);
   const lines = attention({
     queues: queues.value?.items, workers: workers.value?.items, groups: groups.value?.items, checks: health?.value?.checks,
-    schedules: schedules.value?.items, failing: ended >= 10 ? failed / ended : 0,
+    schedules: schedules.value?.items, failing: ended >= 10 ? attempts / ended : 0,
   });
-  const isKnown = groups.value !== undefined;
+  const unread = sources.find((source) => source.value === undefined);
   return h(Card, { title: 'Needs attention' },
-    !isKnown && lines.length === 0 && h(Loading, { lines: 3 }),
-    isKnown && lines.length === 0 && h(Empty, { title: 'Nothing needs you' }),
-    lines.length > 0 && h('ul', { class: 'att' }, lines.slice(0, 8).map(({ key, level, strong, rest, code, at, seconds, href, action }) => h('li', { key },
+    unread && h('p', { class: 'wrong', role: 'alert' }, `Not everything could be looked at: ${unread.error.message}`),
+    !unread && lines.length === 0 && h(Empty, { title: 'Nothing needs you' }),
+    lines.length > 0 && h('ul', { class: 'att' }, lines.slice(0, MOST_LINES).map(({ key, level, strong, rest, code, at, seconds, href, action }) => h('li', { key },
       h(Mark, { level }),
       h('a', { href }, h('b', {}, strong), rest, code && h('code', {}, code)),
-      h('em', {}, action && may('operate') ? h(Button, { onClick: () => setPaused(action.queue, false).then(() => queues.reload()) }, action.label) : at ? h(Time, { at, form: 'rough' }) : seconds ? duration(seconds) : null)))));
+      h('em', {}, action && may('operate') ? h(PauseButton, { queue: { name: action.queue, paused: true }, queues }) : at ? h(Time, { at, form: 'rough' }) : seconds ? duration(seconds) : null))),
+    lines.length > MOST_LINES && h('li', { key: 'more', class: 'soft' }, `and ${number(lines.length - MOST_LINES)} more, once these are dealt with`)));
 }
 
 const Few = ({ title, list, href, empty }) => h(Card, { title, aside: h('a', { href }, 'all') },

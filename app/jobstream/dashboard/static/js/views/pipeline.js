@@ -1,8 +1,10 @@
 // One pipeline as a graph whose steps are live.
 import { api } from '../api.js';
 import { BOX, layout } from '../data/graph.js';
+import { isTerminal } from '../data/job-row.js';
 import { Resource } from '../data/resource.js';
 import { h } from '../dom.js';
+import { many } from '../format.js';
 import { link } from '../router.js';
 import { may } from '../session.js';
 import * as sql from '../sql.js';
@@ -14,21 +16,28 @@ import { shapeOf, Steps } from './pipelines.js';
 
 export function create({ id }) {
   const pipeline = new Resource((signal) => api.get(`pipelines/${encodeURIComponent(id)}`, {}, { signal }), { isAbout: (event) => event.pipeline_id === id, everyMs: 250 });
-  const act = (verb, words) => api.post(`pipelines/${id}/${verb}`).then(() => { toast(words); pipeline.reload(); }, complain);
+  const act = (verb, words, action) => api.post(`pipelines/${id}/${verb}`).then(() => { toast(words, { action }); pipeline.reload(); }, complain);
+  const retry = () => act('retry', 'What did not succeed is set going again');
+  // What is undone by a retry was cancelled by nothing else.
+  const cancel = (isWhole) => act('cancel', 'Cancelled', isWhole && { label: 'Undo', run: retry });
   return {
     get title() { return pipeline.value?.name ?? 'Pipeline'; },
     stop: () => pipeline.stop(),
     sql: () => [sql.pipelineJobs(id), sql.pipeline(id)],
-    render: () => h(Shown, { resource: pipeline, draw: (value) => [
-      h('section', { class: 'card job-head', 'aria-label': 'Pipeline' },
-        h('div', { class: 'line' }, h('span', { class: 'status' }, h(Shape, { status: shapeOf(value.status) }), value.status), h(Id, { id, to: null, isWhole: true }), h(Steps, { pipeline: value }),
-          value.failed_step && h(Tag, { kind: 'bad' }, `failed at ${value.failed_step}`), h('span', { class: 'soft' }, 'made ', h(Time, { at: value.created_at }))),
-        may('write') && h('div', { class: 'line actions' },
-          ['waiting', 'running'].includes(value.status) && h(Button, { onClick: () => act('cancel', 'Cancelled'), title: sql.call.cancelPipeline(id) }, 'Cancel pipeline'),
-          ['failed', 'cancelled', 'running'].includes(value.status) && value.jobs.some((job) => ['dlq', 'cancelled'].includes(job.lifecycle.status))
-            && h(Button, { kind: 'pri', onClick: () => act('retry', 'What failed is set going again'), title: sql.call.retryPipeline(id) }, 'Retry what failed'))),
-      h(Card, { title: 'Steps' }, h(Graph, { jobs: value.jobs })),
-    ] }),
+    render: () => h(Shown, { resource: pipeline, draw: (value) => {
+      const open = value.jobs.filter((job) => !isTerminal(job.lifecycle.status));
+      const ended = value.jobs.some((job) => ['dlq', 'cancelled'].includes(job.lifecycle.status));
+      return [
+        h('section', { class: 'card job-head', 'aria-label': 'Pipeline' },
+          h('div', { class: 'line' }, h('span', { class: 'status' }, h(Shape, { status: shapeOf(value.status) }), value.status), h(Id, { id, to: null, isWhole: true }), h(Steps, { pipeline: value }),
+            value.failed_step && h(Tag, { kind: 'bad' }, `failed at ${value.failed_step}`), h('span', { class: 'soft' }, 'made ', h(Time, { at: value.created_at }))),
+          may('write') && h('div', { class: 'line actions' },
+            ['waiting', 'running'].includes(value.status) && h(Button, { onClick: () => cancel(!ended), title: sql.call.cancelPipeline(id) }, `Cancel ${many(open.length, 'step')}`),
+            ['failed', 'cancelled', 'running'].includes(value.status) && ended
+              && h(Button, { kind: 'pri', onClick: retry, title: sql.call.retryPipeline(id) }, 'Retry what failed'))),
+        h(Card, { title: 'Steps' }, h(Graph, { jobs: value.jobs })),
+      ];
+    } }),
   };
 }
 

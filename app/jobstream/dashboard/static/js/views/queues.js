@@ -39,10 +39,15 @@ function cellsOf(queue, queues) {
     countOf(queue, 'pending') && at ? h(Time, { at, form: 'rough' }) : '–',
     h('span', { class: 'soft' }, limits(queue)),
     ...(may('operate') ? [h('span', { class: 'line tight' },
-      h(Button, { onClick: () => setPaused(queue.name, !queue.paused).then(() => queues.reload()), title: queue.paused ? sql.call.resume(queue.name) : sql.call.pause(queue.name) }, queue.paused ? 'Resume' : 'Pause'),
+      h(PauseButton, { queue, queues }),
       h(Button, { onClick: () => openLimits(queue, queues), label: `Limits of ${queue.name}` }, 'Limits…'))] : []),
   ].filter((cell) => cell !== undefined);
 }
+
+export const PauseButton = ({ queue: { name, paused }, queues }) => h(Button, {
+  onClick: () => setPaused(name, !paused).then(() => queues.reload()),
+  title: paused ? sql.call.resume(name) : sql.call.pause(name),
+}, paused ? 'Resume' : 'Pause');
 
 function limits({ max_running: most, key_limit: perKey, rate_limit: rate }) {
   return [most !== null && most !== undefined && `${number(most)} running`, perKey > 1 && `${number(perKey)} a key`, rate && `${number(rate.count)} in ${number(rate.per_seconds)} s`].filter(Boolean).join(', ') || 'none';
@@ -61,15 +66,17 @@ function openLimits(queue, queues) {
   };
   const submit = async (event) => {
     event.preventDefault();
+    form.error = Boolean(form.count) === Boolean(form.per_seconds) ? '' : 'A rate is so many claims in so many seconds: fill in both, or neither.';
+    if (form.error) return redraw();
     try {
       await api.patch(`queues/${encodeURIComponent(queue.name)}`, changes(form));
       closeDialog();
       toast(`Limits of ${queue.name} are set`);
       queues.reload();
     } catch (error) {
-      form.error = error.message;
-      redraw();
+      form.error = error.problem?.errors?.[0] ? `${error.problem.errors[0].pointer.slice(1)}: ${error.problem.errors[0].detail}` : error.message;
     }
+    return redraw();
   };
   openDialog({ title: `Limits of ${queue.name}`, render: () => h('form', { class: 'form', onSubmit: submit },
     FIELDS.map((row) => h('div', { class: 'pair', key: row[0][0] }, row.map(([name, label, placeholder]) => h('div', { class: 'field', key: name }, h('label', { for: `limit-${name}` }, label),

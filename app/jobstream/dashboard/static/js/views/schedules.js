@@ -42,7 +42,7 @@ function One({ schedule, schedules, tried }) {
         const { id } = await api.post(`schedules/${encodeURIComponent(name)}/run`);
         toast('Its job was made', { action: { label: 'Show', run: () => go(link('jobs', id)) } });
       }) }, 'Run now'),
-      may('operate') && h(Button, { onClick: () => tried(() => put(schedule, !paused)) }, paused ? 'Resume' : 'Pause'),
+      may('operate') && h(Button, { title: sql.call.pauseSchedule(name, !paused), onClick: () => tried(() => put(schedule, !paused)) }, paused ? 'Resume' : 'Pause'),
       may('operate') && h(Button, { onClick: () => openSchedule(schedule, () => schedules.reload()), label: `Edit ${name}` }, 'Edit…'),
       may('operate') && h(Button, { onClick: () => confirmDelete(name, tried) }, 'Delete…'),
       h('span', { class: 'spring' }),
