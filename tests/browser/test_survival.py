@@ -115,7 +115,7 @@ def test_ten_thousand_jobs_and_five_hundred_events_a_second_leave_the_page_usabl
     assert page.evaluate("document.querySelectorAll('*').length") < 3_000
     assert done == ROUNDS * 50
     assert [url for url in asked if "/api/v1/jobs" in url] == []
-    assert len(asked) < 6
+    assert len(asked) < 2 + seconds / 3  # while ROUNDS * 150 events passed
     print(f"{ROUNDS * 150 / seconds:.0f} events/s for {seconds:.0f} s: {measured}")
 
 
