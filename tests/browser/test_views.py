@@ -84,18 +84,6 @@ def test_search_goes_on_where_a_page_of_it_is_empty(site: Site, page: Page) -> N
     expect(page.get_by_title(first)).to_be_visible()
 
 
-def test_pipeline_is_a_graph_with_live_steps(site: Site, page: Page) -> None:
-    steps = '[{"key": "a", "kind": "noop", "queue": "bulk"}, {"key": "b", "kind": "resize", "queue": "images", "after": ["a"]}]'
-    site.sql("select jobstream.create_pipeline('import', %s::jsonb)", steps)
-    page.goto(f"{site.url}#/pipelines")
-    page.get_by_role("link", name="import").click()
-    node = page.locator(".node").filter(has_text="b")
-    expect(node).to_contain_text("waiting")
-    site.work()
-    expect(node).to_contain_text("done")
-    expect(page.get_by_text("2 of 2")).to_be_visible()
-
-
 def test_overview_says_what_needs_somebody(site: Site, page: Page) -> None:
     site.enqueue("noop", "lonely")
     site.sql("select jobstream.enqueue('noop', queue => 'stopped')")

@@ -1,6 +1,5 @@
 // Is work flowing, is anything wrong, what should I do?
 import { api } from '../api.js';
-import { attention } from '../data/attention.js';
 import { counts } from '../data/counts.js';
 import { Flow } from '../data/flow.js';
 import { JobList } from '../data/job-list.js';
@@ -13,14 +12,13 @@ import { may } from '../session.js';
 import * as sql from '../sql.js';
 import { Card, Empty, Failed, Loading, Shown } from '../ui/parts.js';
 import { Spark } from '../ui/plot.js';
-import { Mark } from '../ui/status.js';
 import { Table } from '../ui/table.js';
 import { Time } from '../ui/time.js';
 import { FewJobs } from './job-cells.js';
+import { isSettled, NeedsAttention } from './needs-attention.js';
 import { PauseButton } from './queues.js';
 
 const MOST_QUEUES = 8;
-const MOST_LINES = 10;
 const QUARTER = 900;
 const HOUR = 3_600;
 const SPANS = [[QUARTER, 'Last 15 min'], [HOUR, 'Last hour'], [86_400, 'Last day']];
@@ -78,8 +76,6 @@ export function create(route) {
     ],
   };
 }
-
-const isSettled = ({ value, error }) => value !== undefined || error !== undefined;
 
 function Tiles({ flow, queues, groups }) {
   if (flow.error && !flow.stats) return h(Failed, { error: flow.error, onRetry: () => flow.reload() });
@@ -144,28 +140,6 @@ function queueCells(queue, queues, flow) {
     countOf(queue, 'pending') && at ? h(Time, { at, form: 'rough' }) : '–',
     ...(may('operate') ? [h(PauseButton, { queue, queues })] : []),
   ];
-}
-
-function NeedsAttention({ queues, groups, workers, schedules, health, flow }) {
-  // Nobody is told that all is well before everything was looked at.
-  const sources = [queues, groups, workers, schedules, health].filter(Boolean);
-  if (!sources.every(isSettled)) return h(Card, { title: 'Needs attention' }, h(Loading, { lines: 3 }));
-  const recent = flow.buckets.slice(-5).filter(Boolean);
-  const attempts = recent.reduce((sum, bucket) => sum + bucket.failed, 0);
-  const ended = attempts + recent.reduce((sum, bucket) => sum + bucket.done, 0);
-  const lines = attention({
-    queues: queues.value?.items, workers: workers.value?.items, groups: groups.value?.items, checks: health?.value?.checks,
-    schedules: schedules.value?.items, failing: ended >= 10 ? attempts / ended : 0,
-  });
-  const unread = sources.find((source) => source.value === undefined);
-  return h(Card, { title: 'Needs attention' },
-    unread && h('p', { class: 'wrong', role: 'alert' }, `Not everything could be looked at: ${unread.error.message}`),
-    !unread && lines.length === 0 && h(Empty, { title: 'Nothing needs you' }),
-    lines.length > 0 && h('ul', { class: 'att' }, lines.slice(0, MOST_LINES).map(({ key, level, strong, rest, code, at, seconds, href, action }) => h('li', { key },
-      h(Mark, { level }),
-      h('a', { href }, h('b', {}, strong), rest, code && h('code', {}, code)),
-      h('em', {}, action && may('operate') ? h(PauseButton, { queue: { name: action.queue, paused: true }, queues }) : at ? h(Time, { at, form: 'rough' }) : seconds ? duration(seconds) : null))),
-    lines.length > MOST_LINES && h('li', { key: 'more', class: 'soft' }, `and ${number(lines.length - MOST_LINES)} more, once these are dealt with`)));
 }
 
 const Few = ({ title, list, href, empty }) => h(Card, { title, aside: h('a', { href }, 'all') },
