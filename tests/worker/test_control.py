@@ -295,3 +295,25 @@ async def test_what_a_handler_enqueues_is_its_jobs_child_and_of_its_owner(
         "select owner, parent_job from jobstream.jobs where kind = 'leaf' order by owner"
     )
     assert [tuple(found) for found in leaves] == [("alice", ids[0]), ("bob", None)]
+
+
+async def test_an_end_that_takes_the_database_long_is_reported_all_the_same(
+    app: JobStream, start_worker: StartWorker, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @app.job("awaited")
+    async def awaited(ctx: JobContext) -> None: ...
+
+    monkeypatch.setattr("jobstream.worker.completer.STUCK_SECONDS", 0.05)
+    await conn.execute(
+        "create function public.dawdle() returns trigger language plpgsql as"
+        " $$ begin perform pg_sleep(0.2); return new; end $$;"
+        "create trigger dawdle before update on jobstream.jobs for each row"
+        " when (new.status = 'done') execute function public.dawdle()"
+    )
+    try:
+        id = await enqueue(conn, "awaited")
+        async with start_worker():
+            job = await status_is(conn, id, "done")
+    finally:
+        await conn.execute("drop function public.dawdle() cascade")
+    assert job["attempt"] == 1

@@ -27,6 +27,10 @@ MAX_BATCH = 1_000
 STUCK_SECONDS = 3.0
 """A statement that takes longer waits for a row that somebody holds: it is cut in halves, beside the next ones."""
 
+LONGEST_SECONDS = 30.0
+"""What a repeated statement may take in the end: each gets twice the time of the one before. It may be no row that is held,
+but a job that thousands await."""
+
 MAX_LANES = 2
 """Statements that repeat what was refused, at a time, so that they leave the pool's other connections alone."""
 
@@ -122,8 +126,10 @@ class Completer:
 
     async def _persist(self, group: list[Report], error: Exception | None, beside: asyncio.TaskGroup) -> None:
         """Report what was refused at first: in halves, later, or otherwise."""
-        patience = Patience(first=0.2)
+        patience, limit = Patience(first=0.2), STUCK_SECONDS
         while error is not None:
+            if isinstance(error, TimeoutError):
+                limit = min(2 * limit, LONGEST_SECONDS)
             match next_step(error, len(group), hurry=self._hurry):
                 case Step.SPLIT:
                     for half in (group[: len(group) // 2], group[len(group) // 2 :]):
@@ -138,7 +144,7 @@ class Completer:
                     if not await self._waited(group, error, patience):
                         return
             async with self._lanes:
-                error = await self._try(group)
+                error = await self._try(group, limit)
         self.on_reported()
 
     async def _persist_half(self, group: list[Report], beside: asyncio.TaskGroup) -> None:
@@ -146,10 +152,10 @@ class Completer:
             error = await self._try(group)
         await self._persist(group, error, beside)
 
-    async def _try(self, group: list[Report]) -> Exception | None:
-        """Report these, all of one kind, in one statement; the error if that was refused."""
+    async def _try(self, group: list[Report], limit: float | None = None) -> Exception | None:
+        """Report these, all of one kind, in one statement; the error if that was refused or took over `limit` seconds."""
         try:
-            async with asyncio.timeout(STUCK_SECONDS):
+            async with asyncio.timeout(limit or STUCK_SECONDS):
                 lost = await self._tell(group)
         except Exception as error:  # noqa: BLE001  (an error is an answer here: the caller looks at its class)
             return error

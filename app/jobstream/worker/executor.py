@@ -80,6 +80,8 @@ class Executor:
         self._layers = {name: (*middleware, *handler.middleware) for name, handler in handlers.items()}
         self.on_freed: Callable[[], None] = _nothing
         """Called when a job has ended: a slot may have become free."""
+        self.on_unknown: Callable[[], None] = _nothing
+        """Called when a job came without a handler for it here."""
         self._threads = HandlerThreads(freed=self._slot_freed)
         self._processes = HandlerProcesses(journal=journal, max_jobs=max_jobs_per_child)
         self._waiting: deque[HeldJob] = deque()
@@ -284,6 +286,7 @@ class Executor:
 
     def _without_handler(self, held: HeldJob) -> Outcome:
         kind = held.job.kind
+        self.on_unknown()
         if kind not in self._unknown:
             self._unknown.add(kind)
             logger.warning(

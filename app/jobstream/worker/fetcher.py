@@ -38,6 +38,11 @@ HOT_AFTER_WORK = 1.0
 HOT_AFTER_BELL = 0.1
 SLOW_POLL = 0.25
 
+SHY_POLL = 0.3
+SHY_FOR = 15.0
+"""Who got a job without a handler for it does not race for a while: it is deaf to the bell, so that when the job is due
+again whoever has the handler is there first. Both idle, a job would else come back here half the time, 10 s each."""
+
 LAST_CLAIM_SECONDS = 3.0
 """How long a worker that stops waits for the answer to the claim that it has just made."""
 
@@ -85,6 +90,7 @@ class Fetcher:
         self._room = Wake()
         self._ready = Wake()
         self._hot_until = 0.0
+        self._shy_until = 0.0
         self._patience = Patience()
         self._is_in_doubt = False
         self._stopping = False
@@ -93,7 +99,7 @@ class Fetcher:
 
     def hear(self, queue: str) -> None:
         """The bell: a job of that queue became ready."""
-        if any(queue == served.name for served in self._queues):
+        if not self._is_shy and any(queue == served.name for served in self._queues):
             self._stay_hot(HOT_AFTER_BELL)
             self._ready.ring()
 
@@ -109,6 +115,10 @@ class Fetcher:
     def room_made(self) -> None:
         """Jobs were reported: there may be room."""
         self._room.ring()
+
+    def be_shy(self) -> None:
+        """A job came that this worker has no handler for."""
+        self._shy_until = self._loop.time() + SHY_FOR
 
     def stop(self) -> None:
         """Claim nothing more."""
@@ -217,6 +227,8 @@ class Fetcher:
                 pass
             case Found.NO_ROOM:
                 await self._room.wait(SLOW_POLL)
+            case Found.ALL if self._is_shy:
+                await self._ready.wait(jittered(SHY_POLL, 0.1))
             case Found.ALL:
                 hot = self._loop.time() < self._hot_until
                 await self._ready.wait(HOT_POLL if hot else jittered(SLOW_POLL, 0.1))
@@ -225,6 +237,10 @@ class Fetcher:
         pause = self._patience.failed()
         logger.warning("no jobs can be claimed, next try in %.1f s: %s", pause, error)
         await self._ready.wait(pause)
+
+    @property
+    def _is_shy(self) -> bool:
+        return self._loop.time() < self._shy_until
 
     def _stay_hot(self, seconds: float) -> None:
         self._hot_until = max(self._hot_until, self._loop.time() + seconds)

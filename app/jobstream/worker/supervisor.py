@@ -188,6 +188,7 @@ class Worker:
             lease_seconds=self._lease_seconds,
         )
         executor.on_freed = fetcher.job_ended
+        executor.on_unknown = fetcher.be_shy
         completer.on_reported = fetcher.room_made
         heartbeat = Heartbeat(
             leases=self._leases, held=held, registration=registration, lease_seconds=self._lease_seconds
