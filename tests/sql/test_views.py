@@ -63,7 +63,12 @@ async def test_a_queue_that_a_worker_serves_is_shown_though_nothing_stands_in_it
     for host in ("a", "b"):
         await call(conn, "register_worker", host, host, 1, "1", ["mail"], ["send"], 5)
     [mail] = await rows(conn, "queue_stats")
-    assert (mail["queue"], mail["pending"], mail["running"], mail["oldest_pending_at"]) == ("mail", 0, 0, None)
+    assert (mail["queue"], mail["pending"], mail["running"], mail["oldest_pending_at"]) == (
+        "mail",
+        0,
+        0,
+        None,
+    )
     await clock.advance(31)
     assert await rows(conn, "queue_stats") == []
 
