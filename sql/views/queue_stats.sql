@@ -35,12 +35,19 @@ from (
         select o.queue, o.status, null, null
         from jobstream.jobs as o
         where o.status in ('waiting', 'failed', 'dlq')
+        union all
+        -- Nothing may stand in it now; somebody serves it all the same.
+        select s.queue, null, null, null
+        from jobstream.workers as w
+        cross join lateral unnest(w.queues) as s (queue)
+        where w.seen_at > jobstream.clock() - interval '30 s'
     ) as j
     group by j.queue
 ) as c
 full join jobstream.queues as q on c.queue = q.name;
 
-comment on view jobstream.queue_stats is 'Every queue: what stands in it, its limits, how long the oldest job has been pending.';
+comment on view jobstream.queue_stats is
+'Every queue that has open jobs, settings or a live worker: what stands in it, its limits, how long the oldest job has been pending.';
 comment on column jobstream.queue_stats.queue is 'The queue''s name.';
 comment on column jobstream.queue_stats.waiting is 'Jobs not due, or held by upstreams or keys.';
 comment on column jobstream.queue_stats.pending is 'Jobs that may be claimed.';

@@ -57,6 +57,22 @@ async def test_queue_stats_count_and_show_settings(conn: Connection, clock: Cloc
     assert (stats["a"]["paused"], stats["a"]["max_running"], stats["a"]["pending"]) == (True, 5, 0)
 
 
+async def test_a_queue_that_a_worker_serves_is_shown_though_nothing_stands_in_it(
+    conn: Connection, clock: Clock
+) -> None:
+    for host in ("a", "b"):
+        await call(conn, "register_worker", host, host, 1, "1", ["mail"], ["send"], 5)
+    [mail] = await rows(conn, "queue_stats")
+    assert (mail["queue"], mail["pending"], mail["running"], mail["oldest_pending_at"]) == (
+        "mail",
+        0,
+        0,
+        None,
+    )
+    await clock.advance(31)
+    assert await rows(conn, "queue_stats") == []
+
+
 async def test_running_jobs_show_who_runs_what_how_far(conn: Connection) -> None:
     job_id = await running(conn)
     await call(conn, "report_progress", job_id, 1, 1, 4, "reading")
