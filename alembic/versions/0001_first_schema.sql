@@ -71,7 +71,7 @@ volatile
 as $$
     select pg_catalog.upper(
         pg_catalog.lpad(
-            pg_catalog.to_hex(pg_catalog.nextval('jobstream.id_sequence'::regclass) & 1099511627775), 10, '0'
+            pg_catalog.to_hex(pg_catalog.nextval('jobstream.id_sequence'::pg_catalog.regclass) & 1099511627775), 10, '0'
         )
         || pg_catalog.lpad(pg_catalog.to_hex((pg_catalog.random() * 16777215)::integer), 6, '0')
     )
@@ -116,7 +116,7 @@ begin
     raise exception using
         errcode = p_code,
         message = p_message,
-        detail = coalesce(p_detail::text, '');
+        detail = coalesce(p_detail::pg_catalog.text, '');
 end
 $$;
 
@@ -854,9 +854,9 @@ returns integer
 language sql
 immutable
 as $$
-    select pg_catalog.octet_length(p_json::text) - pg_catalog.octet_length(outside.text)
-        + pg_catalog.octet_length(pg_catalog.replace(outside.text, ' ', ''))
-    from (select pg_catalog.regexp_replace(p_json::text, '"(?:\\.|[^"\\])*"', '', 'g') as text) as outside
+    select pg_catalog.octet_length(p_json::pg_catalog.text) - pg_catalog.octet_length(outside.line)
+        + pg_catalog.octet_length(pg_catalog.replace(outside.line, ' ', ''))
+    from (select pg_catalog.regexp_replace(p_json::pg_catalog.text, '"(?:\\.|[^"\\])*"', '', 'g') as line) as outside
 $$;
 
 comment on function jobstream.json_length(jsonb) is 'Bytes of a JSON value as text without white space.';
@@ -868,7 +868,7 @@ language sql
 immutable
 as $$
     select case
-        when pg_catalog.pg_column_size(p_json) > 170000 and pg_catalog.octet_length(p_json::text) > 1048576
+        when pg_catalog.pg_column_size(p_json) > 170000 and pg_catalog.octet_length(p_json::pg_catalog.text) > 1048576
             and jobstream.json_length(p_json) > 1048576
         then 'is over 1 MiB'
     end
@@ -929,7 +929,7 @@ returns jsonb
 language sql
 immutable
 as $$
-    select '{"type": "exponential", "base": 5, "max": 120, "jitter": 0.1}'::jsonb || coalesce(p_backoff, '{}')
+    select '{"type": "exponential", "base": 5, "max": 120, "jitter": 0.1}'::pg_catalog.jsonb || coalesce(p_backoff, '{}')
 $$;
 
 comment on function jobstream.whole_backoff(jsonb) is 'A backoff with its defaults filled in.';
@@ -955,7 +955,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_fault text := coalesce(
+    v_fault pg_catalog.text := coalesce(
         'queue ' || jobstream.name_fault(p_job.queue),
         'kind ' || jobstream.name_fault(p_job.kind),
         'args ' || jobstream.json_fault(p_job.args),
@@ -1041,7 +1041,7 @@ immutable
 as $$
     select case
         when p_status = 'done' and pg_catalog.pg_column_size(p_result) > 1300
-            and pg_catalog.octet_length(p_result::text) > 8192
+            and pg_catalog.octet_length(p_result::pg_catalog.text) > 8192
         then pg_catalog.jsonb_build_object('from', p_from, 'reason', p_reason, 'result_omitted', true)
         when p_status = 'done'
         then pg_catalog.jsonb_build_object('from', p_from, 'reason', p_reason, 'result', p_result)
@@ -1083,7 +1083,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_by text := jobstream.actor();
+    v_by pg_catalog.text := jobstream.actor();
 begin
     perform jobstream.keep_events_durable();
     insert into jobstream.job_events (
@@ -1125,7 +1125,7 @@ set enable_mergejoin = off
 set enable_hashjoin = on
 as $$
 declare
-    v_by text := jobstream.actor();
+    v_by pg_catalog.text := jobstream.actor();
 begin
     perform jobstream.keep_events_durable();
     insert into jobstream.job_events (
@@ -1207,7 +1207,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_by text;
+    v_by pg_catalog.text;
 begin
     -- A worker's verbs delete nothing: this is plain SQL in the transaction of one.
     if jobstream.verb() = 'work' then
@@ -1257,7 +1257,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
 begin
     perform jobstream.act_as('');
     new.revision := 1;
@@ -1303,7 +1303,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
     v_gated boolean;
 begin
     perform jobstream.act_as('');
@@ -1563,7 +1563,7 @@ begin
         return null;
     end if;
     perform jobstream.refuse(
-        'JS410', 'lease lost: attempt ' || coalesce(p_attempt::text, 'null') || ' of job ' || p_id
+        'JS410', 'lease lost: attempt ' || coalesce(p_attempt::pg_catalog.text, 'null') || ' of job ' || p_id
         || ' no longer runs (it is ' || v_job.status || ', attempt ' || v_job.attempt || ')'
     );
 end
@@ -1631,7 +1631,7 @@ as $$
             case pg_catalog.jsonb_typeof(p_error)
                 when 'object' then coalesce(p_error ->> 'message', p_error ->> 'type', 'error')
                 when 'string' then p_error #>> '{}'
-                else coalesce(p_error::text, 'error')
+                else coalesce(p_error::pg_catalog.text, 'error')
             end, 4000
         ),
         'traceback', pg_catalog.right(p_error ->> 'traceback', 16000)
@@ -1703,8 +1703,8 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_key record;
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_key pg_catalog.record;
     v_admitted boolean;
 begin
     update jobstream.jobs as j
@@ -1767,10 +1767,10 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
     v_room bigint;
-    v_last record;
-    v_next record;
+    v_last pg_catalog.record;
+    v_next pg_catalog.record;
 begin
     -- One of 4096 locks, so that a statement on many keys cannot run the lock table out of memory.
     if not pg_try_advisory_xact_lock(1785688949, hashtext(p_queue || chr(31) || p_key) & 4095) then
@@ -1857,9 +1857,9 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_cancelled text[];
-    v_free text[];
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_cancelled pg_catalog.text[];
+    v_free pg_catalog.text[];
 begin
     with doomed as (
         select
@@ -1938,10 +1938,10 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_ids text[];
-    v_upstreams text[];
-    v_blocked text[];
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_ids pg_catalog.text[];
+    v_upstreams pg_catalog.text[];
+    v_blocked pg_catalog.text[];
     v_left integer;
 begin
     v_left := jobstream.settle_leftovers(p_limit);
@@ -2014,8 +2014,8 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_left record;
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_left pg_catalog.record;
     v_is_done boolean;
     v_count integer := 0;
 begin
@@ -2184,7 +2184,7 @@ as $$
         p_job.max_attempts, w.backoff ->> 'type',
         pg_catalog.trim_scale((w.backoff ->> 'base')::numeric), pg_catalog.trim_scale((w.backoff ->> 'max')::numeric),
         pg_catalog.trim_scale((w.backoff ->> 'jitter')::numeric), p_job.timeout_seconds, p_job.labels, p_job.concurrency_key, pg_catalog.to_jsonb(nullif(p_job.await_jobs, '{}')), p_job.parent_job, p_job.class, p_job.mode, p_job.scope
-    )::text, 'UTF8'))
+    )::pg_catalog.text, 'UTF8'))
     from (select jobstream.whole_backoff(p_job.backoff) as backoff) as w
 $$;
 
@@ -2198,7 +2198,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_bad record;
+    v_bad pg_catalog.record;
 begin
     select n.ordinal, f.fault
     into v_bad
@@ -2253,7 +2253,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_missing record;
+    v_missing pg_catalog.record;
 begin
     select n.ordinal, a.id
     into v_missing
@@ -2358,7 +2358,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_answer record;
+    v_answer pg_catalog.record;
 begin
     for v_answer in
         select
@@ -2366,18 +2366,18 @@ begin
             coalesce(own.id, there.id) as id,
             coalesce(own.status, there.status) as status,
             own.id is null as idempotent,
-            own.id is null and not p_known ? n.ordinal::text
+            own.id is null and not p_known ? n.ordinal::pg_catalog.text
             and there.fingerprint is distinct from jobstream.fingerprint(n) as is_other
         from unnest(p_jobs) as n
         left join unnest(p_ids, p_statuses) as own (id, status) on n.id = own.id
         left join lateral (
             select j.id, j.status, j.fingerprint
             from jobstream.jobs as j
-            where own.id is null and j.id = p_known ->> n.ordinal::text
+            where own.id is null and j.id = p_known ->> n.ordinal::pg_catalog.text
             union all
             select j.id, j.status, j.fingerprint
             from jobstream.jobs as j
-            where own.id is null and not p_known ? n.ordinal::text
+            where own.id is null and not p_known ? n.ordinal::pg_catalog.text
                 and j.owner = n.owner and j.idempotency_key = n.idempotency_key
         ) as there on true
         order by n.ordinal
@@ -2412,11 +2412,11 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_awaited jsonb := '{}';
-    v_known jsonb := '{}';
-    v_ids text[];
-    v_statuses text[];
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_awaited pg_catalog.jsonb := '{}';
+    v_known pg_catalog.jsonb := '{}';
+    v_ids pg_catalog.text[];
+    v_statuses pg_catalog.text[];
 begin
     perform jobstream.check_new_jobs(p_jobs);
     if exists (select from unnest(p_jobs) as n where n.await_jobs <> '{}') then
@@ -2433,7 +2433,7 @@ begin
             case when v_awaited <> '{}' then v_awaited -> n.id ->> 'failed' end as failed,
             n.concurrency_key is not null or coalesce(v_awaited -> n.id -> 'open' <> '[]', false) as is_shut
         from unnest(p_jobs) as n
-        where v_known = '{}' or not v_known ? n.ordinal::text
+        where v_known = '{}' or not v_known ? n.ordinal::pg_catalog.text
         order by n.ordinal
         offset 0
     ),
@@ -2552,13 +2552,7 @@ as $$
         r.triggered_by, r.parent_job, r.class, r.mode, r.scope, coalesce(r.trigger, 'demand'), r.pipeline_id,
         r.pipeline_step, r.cron_expr, r.traceparent
     )::jobstream.new_job
-    from pg_catalog.jsonb_to_record(p_job) as r (
-        kind text, args jsonb, queue text, priority integer, scheduled_at timestamptz, delay interval,
-        deadline timestamptz, idempotency_key text, max_attempts integer, backoff jsonb, timeout_seconds integer,
-        labels jsonb, concurrency_key text, await_jobs text[], await_for text, unique_for text, unique_key text,
-        owner text, triggered_by text, parent_job text, class text, mode text, scope text, trigger text,
-        pipeline_id text, pipeline_step text, cron_expr text, traceparent text
-    )
+    from pg_catalog.jsonb_populate_record(null::jobstream.new_job, p_job) as r
 $$;
 
 comment on function jobstream.read_new_job(jsonb, integer, text) is
@@ -2570,16 +2564,16 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_fields constant text[] := array[
+    v_fields constant pg_catalog.text[] := array[
         'kind', 'args', 'queue', 'priority', 'scheduled_at', 'delay', 'deadline', 'idempotency_key', 'max_attempts',
         'backoff', 'timeout_seconds', 'labels', 'concurrency_key', 'await_jobs', 'await_for', 'unique_for',
         'unique_key', 'owner', 'triggered_by', 'parent_job', 'class', 'mode', 'scope', 'trigger', 'pipeline_id',
         'pipeline_step', 'cron_expr', 'traceparent'
     ];
-    v_bad record;
-    v_time text := jobstream.id_time(jobstream.clock());
+    v_bad pg_catalog.record;
+    v_time pg_catalog.text := jobstream.id_time(jobstream.clock());
     v_ordinal integer := 0;
-    v_message text;
+    v_message pg_catalog.text;
 begin
     if jsonb_typeof(p_jobs) is distinct from 'array' then
         perform jobstream.refuse('JS400', 'jobs must be an array of objects');
@@ -2725,7 +2719,7 @@ set search_path = ''
 as $$
 declare
     v_queue jobstream.queues;
-    v_now timestamptz;
+    v_now pg_catalog.timestamptz;
     v_running bigint;
 begin
     select q.* into v_queue from jobstream.queues as q where q.name = p_queue;
@@ -2783,7 +2777,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
 begin
     update jobstream.queues as q
     set rate_tokens = jobstream.rate_tokens(q, v_now) - p_count, rate_filled_at = v_now
@@ -2834,15 +2828,15 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_worker text := coalesce(
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_worker pg_catalog.text := coalesce(
         claim.worker, concat_ws('/', session_user, nullif(current_setting('application_name'), ''), pg_backend_pid())
     );
     v_left integer := least(claim.n, 10000);
-    v_queue text;
+    v_queue pg_catalog.text;
     v_allowed integer;
     v_rows integer;
-    v_behind jsonb;
+    v_behind pg_catalog.jsonb;
 begin
     perform jobstream.act_as('work');
     if claim.queues is null or array_position(claim.queues, null) is not null then
@@ -2922,7 +2916,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
 begin
     update jobstream.jobs as j
     set
@@ -2959,7 +2953,7 @@ set search_path = ''
 set enable_seqscan = off
 as $$
 declare
-    v_fault text := jobstream.json_fault(complete.result);
+    v_fault pg_catalog.text := jobstream.json_fault(complete.result);
     v_job jobstream.jobs;
 begin
     perform jobstream.act_as('work');
@@ -3004,10 +2998,10 @@ set search_path = ''
 set enable_seqscan = off
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_places tid[];
-    v_results jsonb;
-    v_too_long text[];
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_places pg_catalog.tid[];
+    v_results pg_catalog.jsonb;
+    v_too_long pg_catalog.text[];
 begin
     perform jobstream.act_as('work');
     if cardinality(ids) <> cardinality(attempts) or cardinality(ids) <> coalesce(cardinality(results), cardinality(ids))
@@ -3091,8 +3085,8 @@ set enable_seqscan = off
 as $$
 declare
     v_job jobstream.jobs;
-    v_error jsonb;
-    v_due timestamptz;
+    v_error pg_catalog.jsonb;
+    v_due pg_catalog.timestamptz;
 begin
     perform jobstream.act_as('work');
     if jobstream.time_fault(fail.retry_at) is not null then
@@ -3130,7 +3124,7 @@ set enable_seqscan = off
 as $$
 declare
     v_job jobstream.jobs;
-    v_error jsonb;
+    v_error pg_catalog.jsonb;
 begin
     perform jobstream.act_as('work');
     v_job := jobstream.lock_attempt(reject_result.id, reject_result.attempt, 'reject');
@@ -3191,8 +3185,8 @@ set search_path = ''
 set enable_seqscan = off
 as $$
 declare
-    v_until timestamptz := jobstream.clock() + heartbeat.lease;
-    v_places tid[];
+    v_until pg_catalog.timestamptz := jobstream.clock() + heartbeat.lease;
+    v_places pg_catalog.tid[];
 begin
     perform jobstream.act_as('work');
     if cardinality(ids) <> cardinality(attempts) then
@@ -3355,7 +3349,7 @@ begin
         perform jobstream.refuse(
             'JS400', 'type must be [a-z][a-z0-9_.-]{0,63} and none of the product''s own types', '{"field": "type"}'
         );
-    elsif pg_column_size(emit.data) > 10000 and octet_length(emit.data::text) > 65536
+    elsif pg_column_size(emit.data) > 10000 and octet_length(emit.data::pg_catalog.text) > 65536
         and jobstream.json_length(emit.data) > 65536
     then
         perform jobstream.refuse('JS400', 'data must be at most 64 KiB', '{"field": "data"}');
@@ -3448,7 +3442,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
 begin
     insert into jobstream.job_awaits (job_id, upstream_id)
     select distinct j.id, u.id
@@ -3566,11 +3560,11 @@ as $$
 declare
     v_gated boolean := p_job.concurrency_key is not null
         or exists (select from jobstream.job_awaits as a where a.job_id = p_job.id);
-    v_hold text := case
+    v_hold pg_catalog.text := case
         when v_gated then 'settling'
         when p_at > jobstream.clock() then 'time'
     end;
-    v_status text := case
+    v_status pg_catalog.text := case
         when v_hold is null or (p_job.status = 'pending' and p_at <= jobstream.clock()) then 'pending'
         when p_job.status = 'failed' then 'failed'
         else 'waiting'
@@ -3599,7 +3593,7 @@ set timezone = 'UTC'
 set lock_timeout = '100ms'
 as $$
 declare
-    v_name text := 'job_events_' || to_char(p_day, 'YYYYMMDD');
+    v_name pg_catalog.text := 'job_events_' || to_char(p_day, 'YYYYMMDD');
 begin
     if to_regclass('jobstream.' || v_name) is not null then
         return true;
@@ -3607,7 +3601,7 @@ begin
     execute format('create table jobstream.%I (like jobstream.job_events including defaults)', v_name);
     execute format(
         'alter table jobstream.job_events attach partition jobstream.%I for values from (%L) to (%L)',
-        v_name, p_day::timestamptz, (p_day + 1)::timestamptz
+        v_name, p_day::pg_catalog.timestamptz, (p_day + 1)::pg_catalog.timestamptz
     );
     execute format('comment on table jobstream.%I is %L', v_name, 'Events of ' || p_day || ' (UTC).');
     return true;
@@ -3628,7 +3622,7 @@ set search_path = ''
 set lock_timeout = '100ms'
 as $$
 declare
-    v_max_xid xid8;
+    v_max_xid pg_catalog.xid8;
     v_max_id bigint;
 begin
     execute format('lock table jobstream.%I in access exclusive mode', p_name);
@@ -3684,20 +3678,20 @@ set search_path = ''
 set timezone = 'UTC'
 as $$
 declare
-    v_today date := jobstream.clock()::date;
+    v_today pg_catalog.date := jobstream.clock()::pg_catalog.date;
     v_keep integer := (select s.value::integer from jobstream.settings as s where s.name = 'event_retention_days');
-    v_name text;
+    v_name pg_catalog.text;
     v_all boolean := true;
 begin
     for v_day in 0..14 loop
         v_all := jobstream.create_event_day(v_today + v_day) and v_all;
     end loop;
-    perform jobstream.prune_event_net((v_today - coalesce(v_keep, 14))::timestamptz);
+    perform jobstream.prune_event_net((v_today - coalesce(v_keep, 14))::pg_catalog.timestamptz);
     for v_name in
         select c.relname
         from pg_catalog.pg_inherits as i
         inner join pg_catalog.pg_class as c on i.inhrelid = c.oid
-        where i.inhparent = 'jobstream.job_events'::regclass
+        where i.inhparent = 'jobstream.job_events'::pg_catalog.regclass
             and c.relname ~ '^job_events_[0-9]{8}$'
             and to_date(right(c.relname, 8), 'YYYYMMDD') < v_today - coalesce(v_keep, 14)
         order by c.relname
@@ -3737,7 +3731,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_unknown text;
+    v_unknown pg_catalog.text;
 begin
     if jsonb_typeof(p_filter) is distinct from 'object' then
         perform jobstream.refuse('JS400', 'filter must be an object', '{"field": "filter"}');
@@ -3760,7 +3754,7 @@ begin
             'JS400', 'a filter takes a text or an array of texts, label name:value', jsonb_build_object('field', v_unknown)
         );
     end if;
-    perform (p_filter ->> 'since')::timestamptz, (p_filter ->> 'until')::timestamptz;
+    perform (p_filter ->> 'since')::pg_catalog.timestamptz, (p_filter ->> 'until')::pg_catalog.timestamptz;
 exception
     when data_exception then
         perform jobstream.refuse('JS400', 'since and until must be times', '{"field": "since"}');
@@ -3803,8 +3797,8 @@ as $$
         and (not p_filter ? 'queue' or j.queue = any (jobstream.filter_values(p_filter, 'queue')))
         and (not p_filter ? 'owner' or j.owner = any (jobstream.filter_values(p_filter, 'owner')))
         and (not p_filter ? 'pipeline_id' or j.pipeline_id = any (jobstream.filter_values(p_filter, 'pipeline_id')))
-        and (not p_filter ? 'since' or j.created_at >= (p_filter ->> 'since')::timestamptz)
-        and (not p_filter ? 'until' or j.created_at < (p_filter ->> 'until')::timestamptz)
+        and (not p_filter ? 'since' or j.created_at >= (p_filter ->> 'since')::pg_catalog.timestamptz)
+        and (not p_filter ? 'until' or j.created_at < (p_filter ->> 'until')::pg_catalog.timestamptz)
         and (
             not p_filter ? 'label'
             or exists (
@@ -3909,10 +3903,10 @@ set search_path = ''
 as $$
 declare
     v_batch constant integer := 500;
-    v_before text := coalesce(current_setting('jobstream.principal', true), '');
+    v_before pg_catalog.text := coalesce(current_setting('jobstream.principal', true), '');
     v_bulk jobstream.bulk_operations;
-    v_ids text[];
-    v_locked text[];
+    v_ids pg_catalog.text[];
+    v_locked pg_catalog.text[];
     v_left bigint;
 begin
     select b.*
@@ -3965,7 +3959,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_ids text[] := array(
+    v_ids pg_catalog.text[] := array(
         select j.id
         from jobstream.jobs as j
         where j.status = 'dlq'
@@ -4000,7 +3994,7 @@ set search_path = ''
 as $$
 declare
     v_job jobstream.jobs;
-    v_error jsonb;
+    v_error pg_catalog.jsonb;
 begin
     for v_job in
         select j.* from jobstream.jobs as j where j.id = any (p_ids) and j.status = 'running' order by j.id
@@ -4105,8 +4099,8 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_id text;
-    v_message text;
+    v_id pg_catalog.text;
+    v_message pg_catalog.text;
 begin
     if p_ids = '{}' then
         return;
@@ -4141,7 +4135,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
 begin
     if not exists (select from jobstream.workers as w where w.backend_pid is not null) then
         return '{}';
@@ -4156,7 +4150,7 @@ begin
                 where l.locktype = 'advisory'
                     and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = current_database())
                     and l.classid = 1785688947
-                    and l.objid = k.number::oid
+                    and l.objid = k.number::pg_catalog.oid
                     and l.objsubid = 2
                     and l.granted
             ) as is_held
@@ -4192,7 +4186,7 @@ as $$
         else '-infinity'
     end
     from (
-        select pg_catalog.string_to_array(pg_catalog.current_setting('jobstream.leases_seen', true), '|')::float8[]
+        select pg_catalog.string_to_array(pg_catalog.current_setting('jobstream.leases_seen', true), '|')::pg_catalog.float8[]
     ) as f (seen)
 $$;
 
@@ -4214,7 +4208,7 @@ begin
     perform set_config('jobstream.leases_seen', concat_ws(
         '|',
         case
-            when p_floor = '-infinity' then extract(epoch from p_now)::text
+            when p_floor = '-infinity' then extract(epoch from p_now)::pg_catalog.text
             else split_part(current_setting('jobstream.leases_seen'), '|', 1)
         end,
         extract(epoch from p_now)
@@ -4231,10 +4225,10 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_begin timestamptz := clock_timestamp();
-    v_next timestamptz;
+    v_begin pg_catalog.timestamptz := clock_timestamp();
+    v_next pg_catalog.timestamptz;
 begin
-    if to_timestamp(nullif(current_setting('jobstream.leases_slow_until', true), '')::float8) > v_begin then
+    if to_timestamp(nullif(current_setting('jobstream.leases_slow_until', true), '')::pg_catalog.float8) > v_begin then
         return (
             select p_now + interval '1 s'
             from (
@@ -4250,7 +4244,7 @@ begin
     limit 1;
     if clock_timestamp() - v_begin > interval '20 ms' then
         perform set_config(
-            'jobstream.leases_slow_until', extract(epoch from v_begin + interval '30 s')::text, false
+            'jobstream.leases_slow_until', extract(epoch from v_begin + interval '30 s')::pg_catalog.text, false
         );
     end if;
     return v_next;
@@ -4344,14 +4338,14 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_position text := (select s.value from jobstream.settings as s where s.name = 'pruned_to');
-    v_newest text := jobstream.id_time(v_now - make_interval(days => least(
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_position pg_catalog.text := (select s.value from jobstream.settings as s where s.name = 'pruned_to');
+    v_newest pg_catalog.text := jobstream.id_time(v_now - make_interval(days => least(
         7, (select min(q.retention_days) from jobstream.queues as q)
     )));
-    v_looked text[];
-    v_ids text[];
-    v_pipelines text[];
+    v_looked pg_catalog.text[];
+    v_ids pg_catalog.text[];
+    v_pipelines pg_catalog.text[];
 begin
     v_looked := array(
         select j.id
@@ -4403,7 +4397,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
     v_kept_days integer;
     v_is_more boolean;
 begin
@@ -4414,7 +4408,7 @@ begin
     if not found then
         return false;
     end if;
-    update jobstream.settings as s set value = extract(epoch from v_now)::text where s.name = 'house_kept_at';
+    update jobstream.settings as s set value = extract(epoch from v_now)::pg_catalog.text where s.name = 'house_kept_at';
     v_is_more := jobstream.prune_jobs();
     select s.value::integer into v_kept_days from jobstream.settings as s where s.name = 'event_retention_days';
     delete from jobstream.stream_snapshots as s where s.created_at < v_now - make_interval(days => v_kept_days + 1);
@@ -4445,11 +4439,11 @@ set enable_bitmapscan = off
 as $$
 declare
     v_batch constant integer := 1000;
-    v_now timestamptz := jobstream.clock();
-    v_lost text[];
-    v_ids text[];
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_lost pg_catalog.text[];
+    v_ids pg_catalog.text[];
     v_settled integer;
-    v_floor timestamptz := jobstream.lease_floor(v_now);
+    v_floor pg_catalog.timestamptz := jobstream.lease_floor(v_now);
     v_is_more boolean := false;
 begin
     perform jobstream.act_as('maintain');
@@ -4537,7 +4531,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_fault text := coalesce(
+    v_fault pg_catalog.text := coalesce(
         'name ' || jobstream.name_fault(set_queue.name),
         case when set_queue.key_limit < 1 then 'key_limit must be at least 1' end,
         case when set_queue.retention_days < 0 then 'retention_days must not be negative' end,
@@ -4672,12 +4666,12 @@ immutable
 as $$
     select case
         when pg_catalog.jsonb_typeof(p_request) <> 'object' then p_request
-        else f.flat - '{unique,delay_seconds}'::text[]
+        else f.flat - '{unique,delay_seconds}'::pg_catalog.text[]
             || case when f.flat ? 'unique' then pg_catalog.jsonb_build_object('unique_for', f.flat -> 'unique') else '{}' end
             || case when f.flat ? 'delay_seconds' then pg_catalog.jsonb_build_object('delay', f.flat -> 'delay_seconds') else '{}' end
     end
     from (
-        select (p_request - '{spec,scheduling,retry}'::text[])
+        select (p_request - '{spec,scheduling,retry}'::pg_catalog.text[])
             || case when pg_catalog.jsonb_typeof(p_request -> 'spec') = 'object' then p_request -> 'spec' else '{}' end
             || case when pg_catalog.jsonb_typeof(p_request -> 'scheduling') = 'object' then p_request -> 'scheduling' else '{}' end
             || case when pg_catalog.jsonb_typeof(p_request -> 'retry') = 'object' then p_request -> 'retry' else '{}' end as flat
@@ -4701,15 +4695,15 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 declare
-    v_fault text := jobstream.steps_fault(create_pipeline.steps);
-    v_steps jsonb;
-    v_unknown text;
-    v_print bytea;
+    v_fault pg_catalog.text := jobstream.steps_fault(create_pipeline.steps);
+    v_steps pg_catalog.jsonb;
+    v_unknown pg_catalog.text;
+    v_print pg_catalog.bytea;
     v_pipeline jobstream.pipelines;
-    v_left jsonb;
-    v_layer jsonb;
+    v_left pg_catalog.jsonb;
+    v_layer pg_catalog.jsonb;
     v_new jobstream.new_job[];
-    v_jobs jsonb := '{}';
+    v_jobs pg_catalog.jsonb := '{}';
 begin
     perform jobstream.act_as('enqueue');
     if v_fault is not null then
@@ -4730,7 +4724,7 @@ begin
         from jsonb_array_elements(create_pipeline.steps) with ordinality as e (step, place)
     );
     v_left := v_steps;
-    v_print := sha256(convert_to(jsonb_build_array(create_pipeline.name, v_steps)::text, 'UTF8'));
+    v_print := sha256(convert_to(jsonb_build_array(create_pipeline.name, v_steps)::pg_catalog.text, 'UTF8'));
 
     begin
         insert into jobstream.pipelines as p (name, owner, total_steps, idempotency_key, fingerprint, triggered_by)
@@ -4779,7 +4773,7 @@ begin
             );
         end if;
         select jsonb_agg(
-            (l.step - '{key,after}'::text[]) || jsonb_build_object(
+            (l.step - '{key,after}'::pg_catalog.text[]) || jsonb_build_object(
                 'owner', v_pipeline.owner,
                 'trigger', 'pipeline',
                 'triggered_by', v_pipeline.triggered_by,
@@ -4833,7 +4827,7 @@ set search_path = ''
 as $$
 declare
     v_old jobstream.pipelines;
-    v_new record;
+    v_new pg_catalog.record;
 begin
     select p.* into v_old from jobstream.pipelines as p where p.id = p_id for update skip locked;
     if not found then
@@ -4920,7 +4914,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_ids text[] := array(select j.id from jobstream.jobs as j where j.pipeline_id = p_id order by j.id);
+    v_ids pg_catalog.text[] := array(select j.id from jobstream.jobs as j where j.pipeline_id = p_id order by j.id);
 begin
     if not exists (
         select from jobstream.pipelines as p where p.id = p_id and jobstream.may_touch(p.owner)
@@ -4941,7 +4935,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_ids text[] := jobstream.lock_pipeline_jobs(cancel_pipeline.id);
+    v_ids pg_catalog.text[] := jobstream.lock_pipeline_jobs(cancel_pipeline.id);
 begin
     perform jobstream.act_as('cancel');
     perform jobstream.cancel_held(array(
@@ -4965,7 +4959,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_ids text[] := jobstream.lock_pipeline_jobs(retry_pipeline.id);
+    v_ids pg_catalog.text[] := jobstream.lock_pipeline_jobs(retry_pipeline.id);
 begin
     perform jobstream.act_as('retry');
     v_ids := array(
@@ -5001,8 +4995,8 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_spec jsonb := coalesce(jobstream.flat_request(put_schedule.spec), '{}');
-    v_fault text := coalesce(
+    v_spec pg_catalog.jsonb := coalesce(jobstream.flat_request(put_schedule.spec), '{}');
+    v_fault pg_catalog.text := coalesce(
         'name ' || jobstream.name_fault(put_schedule.name),
         case
             when put_schedule.cron is null or put_schedule.cron !~ '^\s*\S+(\s+\S+){4,5}\s*$'
@@ -5118,7 +5112,7 @@ set search_path = ''
 as $$
 declare
     v_schedule jobstream.schedules;
-    v_job text;
+    v_job pg_catalog.text;
 begin
     perform jobstream.act_as('maintain');
     select s.* into v_schedule from jobstream.schedules as s where s.name = fire_schedule.name for update;
@@ -5268,9 +5262,9 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_id text := jobstream.new_id();
-    v_token text := 'jst_' || v_id || '_'
-        || replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+    v_id pg_catalog.text := jobstream.new_id();
+    v_token pg_catalog.text := 'jst_' || v_id || '_'
+        || replace(gen_random_uuid()::pg_catalog.text || gen_random_uuid()::pg_catalog.text, '-', '');
 begin
     if create_token.principal is null or char_length(create_token.principal) not between 1 and 256 then
         perform jobstream.refuse('JS400', 'principal must be 1 to 256 characters', '{"field": "principal"}');
@@ -5319,7 +5313,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
     v_token jobstream.tokens;
 begin
     select t.*
@@ -5355,7 +5349,7 @@ set search_path = ''
 as $$
 begin
     insert into jobstream.settings (name, value)
-    values ('secret_key', replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''))
+    values ('secret_key', replace(gen_random_uuid()::pg_catalog.text || gen_random_uuid()::pg_catalog.text, '-', ''))
     on conflict (name) do nothing;
     return (select s.value from jobstream.settings as s where s.name = 'secret_key');
 end
@@ -5380,7 +5374,7 @@ as $$
     )
     from pg_control_system() as c
     cross join jobstream.settings as s
-    inner join pg_database as d on d.datname = current_database()
+    inner join pg_catalog.pg_database as d on d.datname = current_database()
     where s.name = 'epoch'
 $$;
 
@@ -5416,8 +5410,8 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_now text := jobstream.epoch_parts();
-    v_before text := (select s.value from jobstream.settings as s where s.name = 'epoch_entered');
+    v_now pg_catalog.text := jobstream.epoch_parts();
+    v_before pg_catalog.text := (select s.value from jobstream.settings as s where s.name = 'epoch_entered');
 begin
     if split_part(v_before, ':', 1) <> split_part(v_now, ':', 1) and exists (select from jobstream.job_events)
         -- Ordered, so that it reads the end of an index, whatever the planner thinks of the comparison.
@@ -5464,7 +5458,7 @@ begin
     update jobstream.event_horizon as h set max_xid = '3' where h.max_xid > '3';
     delete from jobstream.stream_snapshots;
     update jobstream.settings as s
-    set value = substr(replace(gen_random_uuid()::text, '-', ''), 1, 8)
+    set value = substr(replace(gen_random_uuid()::pg_catalog.text, '-', ''), 1, 8)
     where s.name = 'epoch';
     insert into jobstream.settings as s (name, value)
     values ('epoch_entered', jobstream.epoch_parts())
@@ -5532,8 +5526,8 @@ set search_path = ''
 set enable_seqscan = off
 as $$
 declare
-    v_followers text[];
-    v_free text[] := '{}';
+    v_followers pg_catalog.text[];
+    v_free pg_catalog.text[] := '{}';
 begin
     if exists (select from jobstream.job_awaits) then
         v_followers := array(
@@ -5618,10 +5612,10 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
     v_job jobstream.jobs;
     v_queue jobstream.queues;
-    v_other text;
+    v_other pg_catalog.text;
     v_count bigint;
 begin
     select j.* into v_job from jobstream.jobs as j where j.id = explain_job.id;

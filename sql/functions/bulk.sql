@@ -23,7 +23,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_unknown text;
+    v_unknown pg_catalog.text;
 begin
     if jsonb_typeof(p_filter) is distinct from 'object' then
         perform jobstream.refuse('JS400', 'filter must be an object', '{"field": "filter"}');
@@ -46,7 +46,7 @@ begin
             'JS400', 'a filter takes a text or an array of texts, label name:value', jsonb_build_object('field', v_unknown)
         );
     end if;
-    perform (p_filter ->> 'since')::timestamptz, (p_filter ->> 'until')::timestamptz;
+    perform (p_filter ->> 'since')::pg_catalog.timestamptz, (p_filter ->> 'until')::pg_catalog.timestamptz;
 exception
     when data_exception then
         perform jobstream.refuse('JS400', 'since and until must be times', '{"field": "since"}');
@@ -89,8 +89,8 @@ as $$
         and (not p_filter ? 'queue' or j.queue = any (jobstream.filter_values(p_filter, 'queue')))
         and (not p_filter ? 'owner' or j.owner = any (jobstream.filter_values(p_filter, 'owner')))
         and (not p_filter ? 'pipeline_id' or j.pipeline_id = any (jobstream.filter_values(p_filter, 'pipeline_id')))
-        and (not p_filter ? 'since' or j.created_at >= (p_filter ->> 'since')::timestamptz)
-        and (not p_filter ? 'until' or j.created_at < (p_filter ->> 'until')::timestamptz)
+        and (not p_filter ? 'since' or j.created_at >= (p_filter ->> 'since')::pg_catalog.timestamptz)
+        and (not p_filter ? 'until' or j.created_at < (p_filter ->> 'until')::pg_catalog.timestamptz)
         and (
             not p_filter ? 'label'
             or exists (
@@ -195,10 +195,10 @@ set search_path = ''
 as $$
 declare
     v_batch constant integer := 500;
-    v_before text := coalesce(current_setting('jobstream.principal', true), '');
+    v_before pg_catalog.text := coalesce(current_setting('jobstream.principal', true), '');
     v_bulk jobstream.bulk_operations;
-    v_ids text[];
-    v_locked text[];
+    v_ids pg_catalog.text[];
+    v_locked pg_catalog.text[];
     v_left bigint;
 begin
     select b.*
@@ -251,7 +251,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_ids text[] := array(
+    v_ids pg_catalog.text[] := array(
         select j.id
         from jobstream.jobs as j
         where j.status = 'dlq'

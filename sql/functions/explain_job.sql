@@ -7,10 +7,10 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
     v_job jobstream.jobs;
     v_queue jobstream.queues;
-    v_other text;
+    v_other pg_catalog.text;
     v_count bigint;
 begin
     select j.* into v_job from jobstream.jobs as j where j.id = explain_job.id;

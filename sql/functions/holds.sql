@@ -36,8 +36,8 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_key record;
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_key pg_catalog.record;
     v_admitted boolean;
 begin
     update jobstream.jobs as j
@@ -100,10 +100,10 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
     v_room bigint;
-    v_last record;
-    v_next record;
+    v_last pg_catalog.record;
+    v_next pg_catalog.record;
 begin
     -- One of 4096 locks, so that a statement on many keys cannot run the lock table out of memory.
     if not pg_try_advisory_xact_lock(1785688949, hashtext(p_queue || chr(31) || p_key) & 4095) then
@@ -190,9 +190,9 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_cancelled text[];
-    v_free text[];
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_cancelled pg_catalog.text[];
+    v_free pg_catalog.text[];
 begin
     with doomed as (
         select
@@ -271,10 +271,10 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_ids text[];
-    v_upstreams text[];
-    v_blocked text[];
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_ids pg_catalog.text[];
+    v_upstreams pg_catalog.text[];
+    v_blocked pg_catalog.text[];
     v_left integer;
 begin
     v_left := jobstream.settle_leftovers(p_limit);
@@ -347,8 +347,8 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_left record;
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_left pg_catalog.record;
     v_is_done boolean;
     v_count integer := 0;
 begin

@@ -15,7 +15,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_fault text := coalesce(
+    v_fault pg_catalog.text := coalesce(
         'name ' || jobstream.name_fault(set_queue.name),
         case when set_queue.key_limit < 1 then 'key_limit must be at least 1' end,
         case when set_queue.retention_days < 0 then 'retention_days must not be negative' end,

@@ -16,8 +16,8 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_spec jsonb := coalesce(jobstream.flat_request(put_schedule.spec), '{}');
-    v_fault text := coalesce(
+    v_spec pg_catalog.jsonb := coalesce(jobstream.flat_request(put_schedule.spec), '{}');
+    v_fault pg_catalog.text := coalesce(
         'name ' || jobstream.name_fault(put_schedule.name),
         case
             when put_schedule.cron is null or put_schedule.cron !~ '^\s*\S+(\s+\S+){4,5}\s*$'
@@ -133,7 +133,7 @@ set search_path = ''
 as $$
 declare
     v_schedule jobstream.schedules;
-    v_job text;
+    v_job pg_catalog.text;
 begin
     perform jobstream.act_as('maintain');
     select s.* into v_schedule from jobstream.schedules as s where s.name = fire_schedule.name for update;

@@ -76,7 +76,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
 begin
     insert into jobstream.job_awaits (job_id, upstream_id)
     select distinct j.id, u.id
@@ -194,11 +194,11 @@ as $$
 declare
     v_gated boolean := p_job.concurrency_key is not null
         or exists (select from jobstream.job_awaits as a where a.job_id = p_job.id);
-    v_hold text := case
+    v_hold pg_catalog.text := case
         when v_gated then 'settling'
         when p_at > jobstream.clock() then 'time'
     end;
-    v_status text := case
+    v_status pg_catalog.text := case
         when v_hold is null or (p_job.status = 'pending' and p_at <= jobstream.clock()) then 'pending'
         when p_job.status = 'failed' then 'failed'
         else 'waiting'

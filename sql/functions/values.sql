@@ -21,9 +21,9 @@ returns integer
 language sql
 immutable
 as $$
-    select pg_catalog.octet_length(p_json::text) - pg_catalog.octet_length(outside.text)
-        + pg_catalog.octet_length(pg_catalog.replace(outside.text, ' ', ''))
-    from (select pg_catalog.regexp_replace(p_json::text, '"(?:\\.|[^"\\])*"', '', 'g') as text) as outside
+    select pg_catalog.octet_length(p_json::pg_catalog.text) - pg_catalog.octet_length(outside.line)
+        + pg_catalog.octet_length(pg_catalog.replace(outside.line, ' ', ''))
+    from (select pg_catalog.regexp_replace(p_json::pg_catalog.text, '"(?:\\.|[^"\\])*"', '', 'g') as line) as outside
 $$;
 
 comment on function jobstream.json_length(jsonb) is 'Bytes of a JSON value as text without white space.';
@@ -35,7 +35,7 @@ language sql
 immutable
 as $$
     select case
-        when pg_catalog.pg_column_size(p_json) > 170000 and pg_catalog.octet_length(p_json::text) > 1048576
+        when pg_catalog.pg_column_size(p_json) > 170000 and pg_catalog.octet_length(p_json::pg_catalog.text) > 1048576
             and jobstream.json_length(p_json) > 1048576
         then 'is over 1 MiB'
     end
@@ -96,7 +96,7 @@ returns jsonb
 language sql
 immutable
 as $$
-    select '{"type": "exponential", "base": 5, "max": 120, "jitter": 0.1}'::jsonb || coalesce(p_backoff, '{}')
+    select '{"type": "exponential", "base": 5, "max": 120, "jitter": 0.1}'::pg_catalog.jsonb || coalesce(p_backoff, '{}')
 $$;
 
 comment on function jobstream.whole_backoff(jsonb) is 'A backoff with its defaults filled in.';
@@ -122,7 +122,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_fault text := coalesce(
+    v_fault pg_catalog.text := coalesce(
         'queue ' || jobstream.name_fault(p_job.queue),
         'kind ' || jobstream.name_fault(p_job.kind),
         'args ' || jobstream.json_fault(p_job.args),

@@ -8,7 +8,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
 begin
     perform jobstream.act_as('');
     new.revision := 1;
@@ -54,7 +54,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
     v_gated boolean;
 begin
     perform jobstream.act_as('');

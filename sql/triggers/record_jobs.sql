@@ -26,7 +26,7 @@ immutable
 as $$
     select case
         when p_status = 'done' and pg_catalog.pg_column_size(p_result) > 1300
-            and pg_catalog.octet_length(p_result::text) > 8192
+            and pg_catalog.octet_length(p_result::pg_catalog.text) > 8192
         then pg_catalog.jsonb_build_object('from', p_from, 'reason', p_reason, 'result_omitted', true)
         when p_status = 'done'
         then pg_catalog.jsonb_build_object('from', p_from, 'reason', p_reason, 'result', p_result)
@@ -68,7 +68,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_by text := jobstream.actor();
+    v_by pg_catalog.text := jobstream.actor();
 begin
     perform jobstream.keep_events_durable();
     insert into jobstream.job_events (
@@ -110,7 +110,7 @@ set enable_mergejoin = off
 set enable_hashjoin = on
 as $$
 declare
-    v_by text := jobstream.actor();
+    v_by pg_catalog.text := jobstream.actor();
 begin
     perform jobstream.keep_events_durable();
     insert into jobstream.job_events (
@@ -192,7 +192,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_by text;
+    v_by pg_catalog.text;
 begin
     -- A worker's verbs delete nothing: this is plain SQL in the transaction of one.
     if jobstream.verb() = 'work' then

@@ -10,8 +10,8 @@ set search_path = ''
 set enable_seqscan = off
 as $$
 declare
-    v_followers text[];
-    v_free text[] := '{}';
+    v_followers pg_catalog.text[];
+    v_free pg_catalog.text[] := '{}';
 begin
     if exists (select from jobstream.job_awaits) then
         v_followers := array(
