@@ -68,6 +68,26 @@ $$;
 
 comment on function jobstream.cancel_held(text[]) is 'Cancels locked jobs that are waiting, pending or failed.';
 
+-- What locked jobs that are started anew wait for again: upstreams that have not ended, or are started anew with them.
+create function jobstream.await_again(p_ids text[])
+returns void
+language sql
+volatile
+set search_path = ''
+as $$
+    insert into jobstream.job_awaits (job_id, upstream_id)
+    select distinct j.id, u.id
+    from jobstream.jobs as j
+    cross join lateral unnest(j.await_jobs) as a (id)
+    inner join jobstream.jobs as u on a.id = u.id
+    where j.id = any (p_ids)
+        and j.status <> 'failed'
+        and (u.status not in ('done', 'dlq', 'cancelled') or u.id = any (p_ids))
+    on conflict do nothing
+$$;
+
+comment on function jobstream.await_again(text[]) is 'Notes what jobs that are started anew wait for again.';
+
 -- Starts locked jobs anew that ended or failed: counters at 0, a deadline that has passed and the result dropped,
 -- history kept. They wait again for upstreams that have not ended.
 create function jobstream.restart_jobs(p_ids text[])
@@ -78,16 +98,7 @@ as $$
 declare
     v_now pg_catalog.timestamptz := jobstream.clock();
 begin
-    insert into jobstream.job_awaits (job_id, upstream_id)
-    select distinct j.id, u.id
-    from jobstream.jobs as j
-    cross join lateral unnest(j.await_jobs) as a (id)
-    inner join jobstream.jobs as u on a.id = u.id
-    where j.id = any (p_ids)
-        and j.status <> 'failed'
-        and (u.status not in ('done', 'dlq', 'cancelled') or u.id = any (p_ids))
-    on conflict do nothing;
-
+    perform jobstream.await_again(p_ids);
     update jobstream.jobs as j
     set
         revision = j.revision + 1,
