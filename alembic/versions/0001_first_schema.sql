@@ -158,7 +158,7 @@ create table jobstream.queues (
     retention_days integer not null default 7,
     created_at timestamptz not null default jobstream.clock(),
     constraint queues_name_form check (name ~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$'),
-    constraint queues_limits_positive check (max_running >= 0 and key_limit >= 1 and retention_days >= 0),
+    constraint queues_limits_positive check (max_running >= 0 and key_limit >= 1 and retention_days between 0 and 36500),
     constraint queues_rate_whole check (
         (rate_count is null) = (rate_seconds is null) and rate_count >= 1 and rate_seconds >= 1
     )
@@ -777,25 +777,6 @@ $$;
 comment on function jobstream.verb() is
 'The function of this schema at work; empty: plain SQL.';
 
--- Who is at work, for events: null for a worker's own verbs.
-create function jobstream.actor()
-returns text
-language sql
-stable
-as $$
-    select case
-        when jobstream.verb() = 'work' then null
-        when jobstream.verb() = 'maintain' then 'maintenance'
-        else coalesce(
-            nullif(pg_catalog.current_setting('jobstream.principal', true), ''),
-            pg_catalog.concat_ws('/', session_user, nullif(pg_catalog.current_setting('application_name'), ''))
-        )
-    end
-$$;
-
-comment on function jobstream.actor() is
-'Who acts: principal, or database user and application; null for a worker.';
-
 -- Without jobstream_work or jobstream_operate a database user acts only for its own name and for nobody.
 -- A definer's function: current_user is the owner of the schema here.
 create function jobstream.may_touch(p_owner text)
@@ -815,6 +796,30 @@ $$;
 
 comment on function jobstream.may_touch(text) is
 'Whether this database user may steer jobs of that owner.';
+
+-- Who is at work, for events: null for a worker's own verbs. A principal is whom a program says that it acts for: only
+-- those are believed who may act for others.
+create function jobstream.actor()
+returns text
+language sql
+stable
+as $$
+    select case
+        when jobstream.verb() = 'work' then null
+        when jobstream.verb() = 'maintain' then 'maintenance'
+        else coalesce(
+            (
+                select s.principal
+                from (select nullif(pg_catalog.current_setting('jobstream.principal', true), '')) as s (principal)
+                where s.principal is not null and jobstream.may_touch(s.principal)
+            ),
+            pg_catalog.concat_ws('/', session_user, nullif(pg_catalog.current_setting('application_name'), ''))
+        )
+    end
+$$;
+
+comment on function jobstream.actor() is
+'Who acts: principal, or database user and application; null for a worker.';
 
 create function jobstream.may_see(p_owner text)
 returns boolean
@@ -951,7 +956,7 @@ $$;
 
 comment on function jobstream.time_fault(timestamptz) is 'What is wrong with a time; null: nothing.';
 
--- The values of a job that a plain UPDATE may have changed.
+-- The values of a row that plain SQL wrote: what enqueue would refuse, and what workers and programs could not read.
 create function jobstream.check_values(p_job jobstream.jobs)
 returns void
 language plpgsql
@@ -959,14 +964,25 @@ set search_path = ''
 as $$
 declare
     v_fault pg_catalog.text := coalesce(
-        'queue ' || jobstream.name_fault(p_job.queue),
-        'kind ' || jobstream.name_fault(p_job.kind),
-        'args ' || jobstream.json_fault(p_job.args),
+        array_to_string(jobstream.new_job_fault(row(
+            p_job.id, 1, p_job.kind, p_job.args, p_job.queue, p_job.priority, p_job.scheduled_at, null, p_job.deadline,
+            p_job.idempotency_key, p_job.max_attempts, p_job.backoff, p_job.timeout_seconds, p_job.labels,
+            p_job.concurrency_key, p_job.await_jobs, p_job.await_for,
+            case when p_job.unique_key is not null then coalesce(p_job.unique_for, 'active') end, p_job.unique_key,
+            p_job.owner, p_job.triggered_by, p_job.parent_job, p_job.class, p_job.mode, p_job.scope, p_job.trigger,
+            p_job.pipeline_id, p_job.pipeline_step, p_job.cron_expr, p_job.traceparent
+        )::jobstream.new_job), ' '),
         'result ' || jobstream.json_fault(p_job.result),
-        'labels ' || jobstream.labels_fault(p_job.labels),
-        'backoff ' || jobstream.backoff_fault(p_job.backoff),
-        'scheduled_at ' || jobstream.time_fault(p_job.scheduled_at),
-        'deadline ' || jobstream.time_fault(p_job.deadline)
+        'started_at ' || jobstream.time_fault(p_job.started_at),
+        'completed_at ' || jobstream.time_fault(p_job.completed_at),
+        'lease_until ' || jobstream.time_fault(p_job.lease_until),
+        case when jsonb_typeof(p_job.errors) <> 'array' then 'errors must be an array' end,
+        case when jsonb_typeof(p_job.progress) <> 'object' then 'progress must be an object' end,
+        case when not p_job.cost_usd between 0 and 1e18 then 'cost_usd must be a number from 0 to 1e18' end,
+        case
+            when p_job.trigger not in ('demand', 'schedule', 'pipeline', 'retry')
+            then 'trigger must be demand, schedule, pipeline or retry'
+        end
     );
 begin
     if v_fault is not null then
@@ -1243,6 +1259,27 @@ create trigger record_updates
 after update on jobstream.jobs
 referencing old table as old_rows new table as new_rows
 for each statement execute function jobstream.record_updates();
+
+-- What a session says of itself is not believed in a DELETE of its own: those who are subject to row security are not
+-- the functions of this schema.
+create function jobstream.forget_verb()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    perform set_config('jobstream.verb', '', true);
+    return null;
+end
+$$;
+
+comment on function jobstream.forget_verb() is 'Trigger: a plain DELETE is nobody''s verb.';
+
+create trigger forget_verb
+before delete on jobstream.jobs
+for each statement
+when (pg_catalog.row_security_active('jobstream.jobs'::regclass))
+execute function jobstream.forget_verb();
 
 create trigger record_deletes
 after delete on jobstream.jobs
@@ -2693,7 +2730,8 @@ $$;
 comment on function jobstream.read_new_job(jsonb, integer, text) is
 'One request from JSON, with defaults.';
 
-create function jobstream.read_new_jobs(p_jobs jsonb)
+-- p_own: what the schema's own callers may say besides; who enqueues cannot put a job into somebody's pipeline.
+create function jobstream.read_new_jobs(p_jobs jsonb, p_own text[] default '{}')
 returns jobstream.new_job[]
 language plpgsql
 set search_path = ''
@@ -2702,9 +2740,8 @@ declare
     v_fields constant pg_catalog.text[] := array[
         'kind', 'args', 'queue', 'priority', 'scheduled_at', 'delay', 'deadline', 'idempotency_key', 'max_attempts',
         'backoff', 'timeout_seconds', 'labels', 'concurrency_key', 'await_jobs', 'await_for', 'unique_for',
-        'unique_key', 'owner', 'triggered_by', 'parent_job', 'class', 'mode', 'scope', 'trigger', 'pipeline_id',
-        'pipeline_step', 'cron_expr', 'traceparent'
-    ];
+        'unique_key', 'owner', 'triggered_by', 'parent_job', 'class', 'mode', 'scope', 'traceparent'
+    ] || p_own;
     v_bad pg_catalog.record;
     v_time pg_catalog.text := jobstream.id_time(jobstream.clock());
     v_ordinal integer := 0;
@@ -2756,7 +2793,7 @@ exception
 end
 $$;
 
-comment on function jobstream.read_new_jobs(jsonb) is
+comment on function jobstream.read_new_jobs(jsonb, text[]) is
 'Requests from a JSON array of objects with the names of enqueue''s parameters.';
 
 create function jobstream.enqueue_many(jobs jsonb)
@@ -3894,10 +3931,11 @@ begin
     from jsonb_each(p_filter) as f (name, value)
     cross join lateral jsonb_path_query(f.value, 'lax $[*]') as v (value)
     where jsonb_typeof(v.value) not in ('string', 'number', 'null')
+        or (f.name in ('since', 'until', 'q') and jsonb_typeof(f.value) <> 'string')
         or (f.name = 'label' and v.value #>> '{}' !~ '^[^:]+:');
     if v_unknown is not null then
         perform jobstream.refuse(
-            'JS400', 'a filter takes a text or an array of texts, label name:value', jsonb_build_object('field', v_unknown)
+            'JS400', 'a filter takes a text or an array of texts, label name:value; since, until and q one text', jsonb_build_object('field', v_unknown)
         );
     end if;
     perform (p_filter ->> 'since')::pg_catalog.timestamptz, (p_filter ->> 'until')::pg_catalog.timestamptz;
@@ -4105,7 +4143,13 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_ids pg_catalog.text[] := array(
+    v_ids pg_catalog.text[];
+begin
+    perform jobstream.act_as('retry');
+    if retry_dlq.max < 0 then
+        perform jobstream.refuse('JS400', 'max must not be negative', '{"field": "max"}');
+    end if;
+    v_ids := array(
         select j.id
         from jobstream.jobs as j
         where j.status = 'dlq'
@@ -4115,9 +4159,6 @@ declare
         limit retry_dlq.max
         for update skip locked
     );
-begin
-    perform jobstream.act_as('retry');
-    perform jobstream.lock_jobs(v_ids);
     perform jobstream.restart_jobs(v_ids);
     return cardinality(v_ids);
 end
@@ -4475,7 +4516,7 @@ $$;
 
 comment on function jobstream.next_due(timestamptz, timestamptz) is 'When maintain() next has work by the clock.';
 
--- Deletes terminal jobs past their queue's retention, and never before their key is 24 h old. It walks through the ids
+-- Deletes terminal jobs past their queue's retention, and never before their key, or their pipeline's, is 24 h old. It walks through the ids
 -- with a stored position, a bounded way at a time, so that jobs that are kept for long are not walked past each time.
 -- True: there is more to delete at once.
 create function jobstream.prune_jobs()
@@ -4507,7 +4548,7 @@ begin
         where j.id between v_looked[1] and v_looked[cardinality(v_looked)]
             and j.status in ('done', 'dlq', 'cancelled')
             and j.completed_at < v_now - make_interval(days => coalesce(q.retention_days, 7))
-            and (j.idempotency_key is null or j.created_at < v_now - interval '24 h')
+            and (coalesce(j.idempotency_key, j.pipeline_id) is null or j.created_at < v_now - interval '24 h')
         order by j.id
         limit 5000
         for update of j skip locked
@@ -4680,7 +4721,7 @@ declare
     v_fault pg_catalog.text := coalesce(
         'name ' || jobstream.name_fault(set_queue.name),
         case when set_queue.key_limit < 1 then 'key_limit must be at least 1' end,
-        case when set_queue.retention_days < 0 then 'retention_days must not be negative' end,
+        case when not set_queue.retention_days between 0 and 36500 then 'retention_days must be 0 to 36500' end,
         case when set_queue.rate_count = 0 or set_queue.rate_seconds < 1 then 'a rate must be at least 1' end,
         case
             when (set_queue.rate_count is null) <> (set_queue.rate_seconds is null)
@@ -4753,6 +4794,29 @@ comment on function jobstream.resume_queue(text) is 'The queue hands out jobs ag
 -- functions/pipelines.sql
 -- Pipelines: jobs that depend on each other, created in one call, layer by layer, so that each step's upstreams exist.
 
+-- A request in the form of HTTP, {spec, scheduling, retry}, as one in enqueue's names; any other stays as it is.
+create function jobstream.flat_request(p_request jsonb)
+returns jsonb
+language sql
+immutable
+as $$
+    select case
+        when pg_catalog.jsonb_typeof(p_request) <> 'object' then p_request
+        else f.flat - '{unique,delay_seconds}'::pg_catalog.text[]
+            || case when f.flat ? 'unique' then pg_catalog.jsonb_build_object('unique_for', f.flat -> 'unique') else '{}' end
+            || case when f.flat ? 'delay_seconds' then pg_catalog.jsonb_build_object('delay', f.flat -> 'delay_seconds') else '{}' end
+    end
+    from (
+        select (p_request - '{spec,scheduling,retry}'::pg_catalog.text[])
+            || case when pg_catalog.jsonb_typeof(p_request -> 'spec') = 'object' then p_request -> 'spec' else '{}' end
+            || case when pg_catalog.jsonb_typeof(p_request -> 'scheduling') = 'object' then p_request -> 'scheduling' else '{}' end
+            || case when pg_catalog.jsonb_typeof(p_request -> 'retry') = 'object' then p_request -> 'retry' else '{}' end as flat
+    ) as f
+$$;
+
+comment on function jobstream.flat_request(jsonb) is
+'A request in the form of HTTP in the names of enqueue''s parameters.';
+
 -- What is wrong with the steps of a pipeline; null: nothing.
 create function jobstream.steps_fault(p_steps jsonb)
 returns text
@@ -4782,6 +4846,11 @@ as $$
             where s.step ? 'after' and pg_catalog.jsonb_typeof(s.step -> 'after') <> 'array'
         )
         then 'after must be an array of keys'
+        when exists (
+            select from pg_catalog.jsonb_array_elements(p_steps) as s (step)
+            where pg_catalog.jsonb_typeof(jobstream.flat_request(s.step) -> 'await_jobs') not in ('array', 'null')
+        )
+        then 'await_jobs must be an array of ids'
     end
 $$;
 
@@ -4803,29 +4872,6 @@ as $$
 $$;
 
 comment on function jobstream.unknown_step(jsonb) is 'A key in after that no step bears; null: none.';
-
--- A request in the form of HTTP, {spec, scheduling, retry}, as one in enqueue's names; any other stays as it is.
-create function jobstream.flat_request(p_request jsonb)
-returns jsonb
-language sql
-immutable
-as $$
-    select case
-        when pg_catalog.jsonb_typeof(p_request) <> 'object' then p_request
-        else f.flat - '{unique,delay_seconds}'::pg_catalog.text[]
-            || case when f.flat ? 'unique' then pg_catalog.jsonb_build_object('unique_for', f.flat -> 'unique') else '{}' end
-            || case when f.flat ? 'delay_seconds' then pg_catalog.jsonb_build_object('delay', f.flat -> 'delay_seconds') else '{}' end
-    end
-    from (
-        select (p_request - '{spec,scheduling,retry}'::pg_catalog.text[])
-            || case when pg_catalog.jsonb_typeof(p_request -> 'spec') = 'object' then p_request -> 'spec' else '{}' end
-            || case when pg_catalog.jsonb_typeof(p_request -> 'scheduling') = 'object' then p_request -> 'scheduling' else '{}' end
-            || case when pg_catalog.jsonb_typeof(p_request -> 'retry') = 'object' then p_request -> 'retry' else '{}' end as flat
-    ) as f
-$$;
-
-comment on function jobstream.flat_request(jsonb) is
-'A request in the form of HTTP in the names of enqueue''s parameters.';
 
 create function jobstream.create_pipeline(
     name text,
@@ -4938,7 +4984,7 @@ begin
         )
         into v_layer
         from jsonb_array_elements(v_layer) with ordinality as l (step, place);
-        v_new := jobstream.read_new_jobs(v_layer);
+        v_new := jobstream.read_new_jobs(v_layer, array['trigger', 'pipeline_id', 'pipeline_step']);
         select v_jobs || jsonb_object_agg(n.pipeline_step, i.id)
         into v_jobs
         from jobstream.insert_jobs(v_new) as i
@@ -5223,7 +5269,7 @@ as $$
             'owner', p_schedule.owner, 'trigger', 'schedule', 'triggered_by', p_schedule.name,
             'cron_expr', p_schedule.cron
         )
-    ))) as i
+    ), array['trigger', 'cron_expr'])) as i
 $$;
 
 comment on function jobstream.enqueue_scheduled(jobstream.schedules) is 'Enqueues a schedule''s job; answers its id.';

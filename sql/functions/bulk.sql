@@ -40,10 +40,11 @@ begin
     from jsonb_each(p_filter) as f (name, value)
     cross join lateral jsonb_path_query(f.value, 'lax $[*]') as v (value)
     where jsonb_typeof(v.value) not in ('string', 'number', 'null')
+        or (f.name in ('since', 'until', 'q') and jsonb_typeof(f.value) <> 'string')
         or (f.name = 'label' and v.value #>> '{}' !~ '^[^:]+:');
     if v_unknown is not null then
         perform jobstream.refuse(
-            'JS400', 'a filter takes a text or an array of texts, label name:value', jsonb_build_object('field', v_unknown)
+            'JS400', 'a filter takes a text or an array of texts, label name:value; since, until and q one text', jsonb_build_object('field', v_unknown)
         );
     end if;
     perform (p_filter ->> 'since')::pg_catalog.timestamptz, (p_filter ->> 'until')::pg_catalog.timestamptz;
@@ -251,7 +252,13 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_ids pg_catalog.text[] := array(
+    v_ids pg_catalog.text[];
+begin
+    perform jobstream.act_as('retry');
+    if retry_dlq.max < 0 then
+        perform jobstream.refuse('JS400', 'max must not be negative', '{"field": "max"}');
+    end if;
+    v_ids := array(
         select j.id
         from jobstream.jobs as j
         where j.status = 'dlq'
@@ -261,9 +268,6 @@ declare
         limit retry_dlq.max
         for update skip locked
     );
-begin
-    perform jobstream.act_as('retry');
-    perform jobstream.lock_jobs(v_ids);
     perform jobstream.restart_jobs(v_ids);
     return cardinality(v_ids);
 end

@@ -484,7 +484,8 @@ $$;
 comment on function jobstream.read_new_job(jsonb, integer, text) is
 'One request from JSON, with defaults.';
 
-create function jobstream.read_new_jobs(p_jobs jsonb)
+-- p_own: what the schema's own callers may say besides; who enqueues cannot put a job into somebody's pipeline.
+create function jobstream.read_new_jobs(p_jobs jsonb, p_own text[] default '{}')
 returns jobstream.new_job[]
 language plpgsql
 set search_path = ''
@@ -493,9 +494,8 @@ declare
     v_fields constant pg_catalog.text[] := array[
         'kind', 'args', 'queue', 'priority', 'scheduled_at', 'delay', 'deadline', 'idempotency_key', 'max_attempts',
         'backoff', 'timeout_seconds', 'labels', 'concurrency_key', 'await_jobs', 'await_for', 'unique_for',
-        'unique_key', 'owner', 'triggered_by', 'parent_job', 'class', 'mode', 'scope', 'trigger', 'pipeline_id',
-        'pipeline_step', 'cron_expr', 'traceparent'
-    ];
+        'unique_key', 'owner', 'triggered_by', 'parent_job', 'class', 'mode', 'scope', 'traceparent'
+    ] || p_own;
     v_bad pg_catalog.record;
     v_time pg_catalog.text := jobstream.id_time(jobstream.clock());
     v_ordinal integer := 0;
@@ -547,7 +547,7 @@ exception
 end
 $$;
 
-comment on function jobstream.read_new_jobs(jsonb) is
+comment on function jobstream.read_new_jobs(jsonb, text[]) is
 'Requests from a JSON array of objects with the names of enqueue''s parameters.';
 
 create function jobstream.enqueue_many(jobs jsonb)

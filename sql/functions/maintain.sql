@@ -346,7 +346,7 @@ $$;
 
 comment on function jobstream.next_due(timestamptz, timestamptz) is 'When maintain() next has work by the clock.';
 
--- Deletes terminal jobs past their queue's retention, and never before their key is 24 h old. It walks through the ids
+-- Deletes terminal jobs past their queue's retention, and never before their key, or their pipeline's, is 24 h old. It walks through the ids
 -- with a stored position, a bounded way at a time, so that jobs that are kept for long are not walked past each time.
 -- True: there is more to delete at once.
 create function jobstream.prune_jobs()
@@ -378,7 +378,7 @@ begin
         where j.id between v_looked[1] and v_looked[cardinality(v_looked)]
             and j.status in ('done', 'dlq', 'cancelled')
             and j.completed_at < v_now - make_interval(days => coalesce(q.retention_days, 7))
-            and (j.idempotency_key is null or j.created_at < v_now - interval '24 h')
+            and (coalesce(j.idempotency_key, j.pipeline_id) is null or j.created_at < v_now - interval '24 h')
         order by j.id
         limit 5000
         for update of j skip locked

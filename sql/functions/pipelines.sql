@@ -1,5 +1,28 @@
 -- Pipelines: jobs that depend on each other, created in one call, layer by layer, so that each step's upstreams exist.
 
+-- A request in the form of HTTP, {spec, scheduling, retry}, as one in enqueue's names; any other stays as it is.
+create function jobstream.flat_request(p_request jsonb)
+returns jsonb
+language sql
+immutable
+as $$
+    select case
+        when pg_catalog.jsonb_typeof(p_request) <> 'object' then p_request
+        else f.flat - '{unique,delay_seconds}'::pg_catalog.text[]
+            || case when f.flat ? 'unique' then pg_catalog.jsonb_build_object('unique_for', f.flat -> 'unique') else '{}' end
+            || case when f.flat ? 'delay_seconds' then pg_catalog.jsonb_build_object('delay', f.flat -> 'delay_seconds') else '{}' end
+    end
+    from (
+        select (p_request - '{spec,scheduling,retry}'::pg_catalog.text[])
+            || case when pg_catalog.jsonb_typeof(p_request -> 'spec') = 'object' then p_request -> 'spec' else '{}' end
+            || case when pg_catalog.jsonb_typeof(p_request -> 'scheduling') = 'object' then p_request -> 'scheduling' else '{}' end
+            || case when pg_catalog.jsonb_typeof(p_request -> 'retry') = 'object' then p_request -> 'retry' else '{}' end as flat
+    ) as f
+$$;
+
+comment on function jobstream.flat_request(jsonb) is
+'A request in the form of HTTP in the names of enqueue''s parameters.';
+
 -- What is wrong with the steps of a pipeline; null: nothing.
 create function jobstream.steps_fault(p_steps jsonb)
 returns text
@@ -29,6 +52,11 @@ as $$
             where s.step ? 'after' and pg_catalog.jsonb_typeof(s.step -> 'after') <> 'array'
         )
         then 'after must be an array of keys'
+        when exists (
+            select from pg_catalog.jsonb_array_elements(p_steps) as s (step)
+            where pg_catalog.jsonb_typeof(jobstream.flat_request(s.step) -> 'await_jobs') not in ('array', 'null')
+        )
+        then 'await_jobs must be an array of ids'
     end
 $$;
 
@@ -50,29 +78,6 @@ as $$
 $$;
 
 comment on function jobstream.unknown_step(jsonb) is 'A key in after that no step bears; null: none.';
-
--- A request in the form of HTTP, {spec, scheduling, retry}, as one in enqueue's names; any other stays as it is.
-create function jobstream.flat_request(p_request jsonb)
-returns jsonb
-language sql
-immutable
-as $$
-    select case
-        when pg_catalog.jsonb_typeof(p_request) <> 'object' then p_request
-        else f.flat - '{unique,delay_seconds}'::pg_catalog.text[]
-            || case when f.flat ? 'unique' then pg_catalog.jsonb_build_object('unique_for', f.flat -> 'unique') else '{}' end
-            || case when f.flat ? 'delay_seconds' then pg_catalog.jsonb_build_object('delay', f.flat -> 'delay_seconds') else '{}' end
-    end
-    from (
-        select (p_request - '{spec,scheduling,retry}'::pg_catalog.text[])
-            || case when pg_catalog.jsonb_typeof(p_request -> 'spec') = 'object' then p_request -> 'spec' else '{}' end
-            || case when pg_catalog.jsonb_typeof(p_request -> 'scheduling') = 'object' then p_request -> 'scheduling' else '{}' end
-            || case when pg_catalog.jsonb_typeof(p_request -> 'retry') = 'object' then p_request -> 'retry' else '{}' end as flat
-    ) as f
-$$;
-
-comment on function jobstream.flat_request(jsonb) is
-'A request in the form of HTTP in the names of enqueue''s parameters.';
 
 create function jobstream.create_pipeline(
     name text,
@@ -185,7 +190,7 @@ begin
         )
         into v_layer
         from jsonb_array_elements(v_layer) with ordinality as l (step, place);
-        v_new := jobstream.read_new_jobs(v_layer);
+        v_new := jobstream.read_new_jobs(v_layer, array['trigger', 'pipeline_id', 'pipeline_step']);
         select v_jobs || jsonb_object_agg(n.pipeline_step, i.id)
         into v_jobs
         from jobstream.insert_jobs(v_new) as i

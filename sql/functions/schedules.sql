@@ -98,7 +98,7 @@ as $$
             'owner', p_schedule.owner, 'trigger', 'schedule', 'triggered_by', p_schedule.name,
             'cron_expr', p_schedule.cron
         )
-    ))) as i
+    ), array['trigger', 'cron_expr'])) as i
 $$;
 
 comment on function jobstream.enqueue_scheduled(jobstream.schedules) is 'Enqueues a schedule''s job; answers its id.';
