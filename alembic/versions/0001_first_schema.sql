@@ -71,7 +71,7 @@ volatile
 as $$
     select pg_catalog.upper(
         pg_catalog.lpad(
-            pg_catalog.to_hex(pg_catalog.nextval('jobstream.id_sequence'::regclass) & 1099511627775), 10, '0'
+            pg_catalog.to_hex(pg_catalog.nextval('jobstream.id_sequence'::pg_catalog.regclass) & 1099511627775), 10, '0'
         )
         || pg_catalog.lpad(pg_catalog.to_hex((pg_catalog.random() * 16777215)::integer), 6, '0')
     )
@@ -116,7 +116,7 @@ begin
     raise exception using
         errcode = p_code,
         message = p_message,
-        detail = coalesce(p_detail::text, '');
+        detail = coalesce(p_detail::pg_catalog.text, '');
 end
 $$;
 
@@ -158,7 +158,7 @@ create table jobstream.queues (
     retention_days integer not null default 7,
     created_at timestamptz not null default jobstream.clock(),
     constraint queues_name_form check (name ~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$'),
-    constraint queues_limits_positive check (max_running >= 0 and key_limit >= 1 and retention_days >= 0),
+    constraint queues_limits_positive check (max_running >= 0 and key_limit >= 1 and retention_days between 0 and 36500),
     constraint queues_rate_whole check (
         (rate_count is null) = (rate_seconds is null) and rate_count >= 1 and rate_seconds >= 1
     )
@@ -182,7 +182,8 @@ comment on column jobstream.queues.created_at is 'When the row was made.';
 
 -- tables/jobs.sql
 -- The one table an operator needs. A change of status is never HOT (status stands in index predicates), so every index
--- is paid about three times in a job's life: each has a comment naming who needs it.
+-- is paid about three times in a job's life: each has a comment naming who needs it. Vacuum does not cut the file short:
+-- claims would wait for its lock, and the space is needed again.
 create table jobstream.jobs (
     id text collate "C" not null default jobstream.new_id(),
     queue text collate "C" not null default 'default',
@@ -267,7 +268,8 @@ with (
     autovacuum_vacuum_scale_factor = 0.02,
     autovacuum_vacuum_threshold = 1000,
     autovacuum_analyze_scale_factor = 0.05,
-    autovacuum_vacuum_cost_delay = 1
+    autovacuum_vacuum_cost_delay = 1,
+    vacuum_truncate = off
 );
 
 create index jobs_to_claim on jobstream.jobs (queue, priority, id) where status = 'pending';
@@ -694,7 +696,8 @@ comment on index jobstream.bulk_operations_open is 'maintain(): what is not thro
 
 -- tables/leftovers.sql
 -- No change waits for rows that it only touches on behalf of others (followers, the next of a key, a pipeline's row): what
--- it finds locked is noted here in the same transaction, and looked at after its commit by claim() or maintain().
+-- it finds locked, and what is too much for it, is noted here in the same transaction, and looked at after its commit by
+-- claim() or maintain().
 -- Normally empty.
 create table jobstream.leftovers (
     id bigint generated always as identity,
@@ -707,9 +710,9 @@ create table jobstream.leftovers (
 );
 
 comment on table jobstream.leftovers is
-'What a change could not finish because somebody held a lock: one of a follower, a concurrency key, a pipeline.';
+'What a change left because it was locked or too much: one of an upstream, a concurrency key, a pipeline.';
 comment on column jobstream.leftovers.id is 'Order of arrival.';
-comment on column jobstream.leftovers.job_id is 'A job whose upstream ended.';
+comment on column jobstream.leftovers.job_id is 'A job that ended and still has followers.';
 comment on column jobstream.leftovers.queue is 'With concurrency_key: a key that has room.';
 comment on column jobstream.leftovers.concurrency_key is 'With queue: a key that has room.';
 comment on column jobstream.leftovers.pipeline_id is 'A pipeline whose row is to be computed anew.';
@@ -777,25 +780,6 @@ $$;
 comment on function jobstream.verb() is
 'The function of this schema at work; empty: plain SQL.';
 
--- Who is at work, for events: null for a worker's own verbs.
-create function jobstream.actor()
-returns text
-language sql
-stable
-as $$
-    select case
-        when jobstream.verb() = 'work' then null
-        when jobstream.verb() = 'maintain' then 'maintenance'
-        else coalesce(
-            nullif(pg_catalog.current_setting('jobstream.principal', true), ''),
-            pg_catalog.concat_ws('/', session_user, nullif(pg_catalog.current_setting('application_name'), ''))
-        )
-    end
-$$;
-
-comment on function jobstream.actor() is
-'Who acts: principal, or database user and application; null for a worker.';
-
 -- Without jobstream_work or jobstream_operate a database user acts only for its own name and for nobody.
 -- A definer's function: current_user is the owner of the schema here.
 create function jobstream.may_touch(p_owner text)
@@ -815,6 +799,30 @@ $$;
 
 comment on function jobstream.may_touch(text) is
 'Whether this database user may steer jobs of that owner.';
+
+-- Who is at work, for events: null for a worker's own verbs. A principal is whom a program says that it acts for: only
+-- those are believed who may act for others.
+create function jobstream.actor()
+returns text
+language sql
+stable
+as $$
+    select case
+        when jobstream.verb() = 'work' then null
+        when jobstream.verb() = 'maintain' then 'maintenance'
+        else coalesce(
+            (
+                select s.principal
+                from (select nullif(pg_catalog.current_setting('jobstream.principal', true), '')) as s (principal)
+                where s.principal is not null and jobstream.may_touch(s.principal)
+            ),
+            pg_catalog.concat_ws('/', session_user, nullif(pg_catalog.current_setting('application_name'), ''))
+        )
+    end
+$$;
+
+comment on function jobstream.actor() is
+'Who acts: principal, or database user and application; null for a worker.';
 
 create function jobstream.may_see(p_owner text)
 returns boolean
@@ -857,9 +865,9 @@ returns integer
 language sql
 immutable
 as $$
-    select pg_catalog.octet_length(p_json::text) - pg_catalog.octet_length(outside.text)
-        + pg_catalog.octet_length(pg_catalog.replace(outside.text, ' ', ''))
-    from (select pg_catalog.regexp_replace(p_json::text, '"(?:\\.|[^"\\])*"', '', 'g') as text) as outside
+    select pg_catalog.octet_length(p_json::pg_catalog.text) - pg_catalog.octet_length(outside.line)
+        + pg_catalog.octet_length(pg_catalog.replace(outside.line, ' ', ''))
+    from (select pg_catalog.regexp_replace(p_json::pg_catalog.text, '"(?:\\.|[^"\\])*"', '', 'g') as line) as outside
 $$;
 
 comment on function jobstream.json_length(jsonb) is 'Bytes of a JSON value as text without white space.';
@@ -871,7 +879,7 @@ language sql
 immutable
 as $$
     select case
-        when pg_catalog.pg_column_size(p_json) > 170000 and pg_catalog.octet_length(p_json::text) > 1048576
+        when pg_catalog.pg_column_size(p_json) > 170000 and pg_catalog.octet_length(p_json::pg_catalog.text) > 1048576
             and jobstream.json_length(p_json) > 1048576
         then 'is over 1 MiB'
     end
@@ -932,7 +940,7 @@ returns jsonb
 language sql
 immutable
 as $$
-    select '{"type": "exponential", "base": 5, "max": 120, "jitter": 0.1}'::jsonb || coalesce(p_backoff, '{}')
+    select '{"type": "exponential", "base": 5, "max": 120, "jitter": 0.1}'::pg_catalog.jsonb || coalesce(p_backoff, '{}')
 $$;
 
 comment on function jobstream.whole_backoff(jsonb) is 'A backoff with its defaults filled in.';
@@ -951,22 +959,33 @@ $$;
 
 comment on function jobstream.time_fault(timestamptz) is 'What is wrong with a time; null: nothing.';
 
--- The values of a job that a plain UPDATE may have changed.
+-- The values of a row that plain SQL wrote: what enqueue would refuse, and what workers and programs could not read.
 create function jobstream.check_values(p_job jobstream.jobs)
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_fault text := coalesce(
-        'queue ' || jobstream.name_fault(p_job.queue),
-        'kind ' || jobstream.name_fault(p_job.kind),
-        'args ' || jobstream.json_fault(p_job.args),
+    v_fault pg_catalog.text := coalesce(
+        array_to_string(jobstream.new_job_fault(row(
+            p_job.id, 1, p_job.kind, p_job.args, p_job.queue, p_job.priority, p_job.scheduled_at, null, p_job.deadline,
+            p_job.idempotency_key, p_job.max_attempts, p_job.backoff, p_job.timeout_seconds, p_job.labels,
+            p_job.concurrency_key, p_job.await_jobs, p_job.await_for,
+            case when p_job.unique_key is not null then coalesce(p_job.unique_for, 'active') end, p_job.unique_key,
+            p_job.owner, p_job.triggered_by, p_job.parent_job, p_job.class, p_job.mode, p_job.scope, p_job.trigger,
+            p_job.pipeline_id, p_job.pipeline_step, p_job.cron_expr, p_job.traceparent
+        )::jobstream.new_job), ' '),
         'result ' || jobstream.json_fault(p_job.result),
-        'labels ' || jobstream.labels_fault(p_job.labels),
-        'backoff ' || jobstream.backoff_fault(p_job.backoff),
-        'scheduled_at ' || jobstream.time_fault(p_job.scheduled_at),
-        'deadline ' || jobstream.time_fault(p_job.deadline)
+        'started_at ' || jobstream.time_fault(p_job.started_at),
+        'completed_at ' || jobstream.time_fault(p_job.completed_at),
+        'lease_until ' || jobstream.time_fault(p_job.lease_until),
+        case when jsonb_typeof(p_job.errors) <> 'array' then 'errors must be an array' end,
+        case when jsonb_typeof(p_job.progress) <> 'object' then 'progress must be an object' end,
+        case when not p_job.cost_usd between 0 and 1e18 then 'cost_usd must be a number from 0 to 1e18' end,
+        case
+            when p_job.trigger not in ('demand', 'schedule', 'pipeline', 'retry')
+            then 'trigger must be demand, schedule, pipeline or retry'
+        end
     );
 begin
     if v_fault is not null then
@@ -1044,7 +1063,7 @@ immutable
 as $$
     select case
         when p_status = 'done' and pg_catalog.pg_column_size(p_result) > 1300
-            and pg_catalog.octet_length(p_result::text) > 8192
+            and pg_catalog.octet_length(p_result::pg_catalog.text) > 8192
         then pg_catalog.jsonb_build_object('from', p_from, 'reason', p_reason, 'result_omitted', true)
         when p_status = 'done'
         then pg_catalog.jsonb_build_object('from', p_from, 'reason', p_reason, 'result', p_result)
@@ -1086,7 +1105,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_by text := jobstream.actor();
+    v_by pg_catalog.text := jobstream.actor();
 begin
     perform jobstream.keep_events_durable();
     insert into jobstream.job_events (
@@ -1128,7 +1147,7 @@ set enable_mergejoin = off
 set enable_hashjoin = on
 as $$
 declare
-    v_by text := jobstream.actor();
+    v_by pg_catalog.text := jobstream.actor();
 begin
     perform jobstream.keep_events_durable();
     insert into jobstream.job_events (
@@ -1210,7 +1229,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_by text;
+    v_by pg_catalog.text;
 begin
     -- A worker's verbs delete nothing: this is plain SQL in the transaction of one.
     if jobstream.verb() = 'work' then
@@ -1244,6 +1263,27 @@ after update on jobstream.jobs
 referencing old table as old_rows new table as new_rows
 for each statement execute function jobstream.record_updates();
 
+-- What a session says of itself is not believed in a DELETE of its own: those who are subject to row security are not
+-- the functions of this schema.
+create function jobstream.forget_verb()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    perform set_config('jobstream.verb', '', true);
+    return null;
+end
+$$;
+
+comment on function jobstream.forget_verb() is 'Trigger: a plain DELETE is nobody''s verb.';
+
+create trigger forget_verb
+before delete on jobstream.jobs
+for each statement
+when (pg_catalog.row_security_active('jobstream.jobs'::regclass))
+execute function jobstream.forget_verb();
+
 create trigger record_deletes
 after delete on jobstream.jobs
 referencing old table as old_rows
@@ -1260,7 +1300,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
 begin
     perform jobstream.act_as('');
     new.revision := 1;
@@ -1306,7 +1346,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
     v_gated boolean;
 begin
     perform jobstream.act_as('');
@@ -1389,6 +1429,7 @@ begin
             when new.status = 'dlq' and new.deadline <= v_now then 'deadline'
             else 'requested'
         end;
+        delete from jobstream.job_awaits as a where a.job_id = old.id;
         return new;
     end if;
     if jobstream.is_terminal(old.status) then
@@ -1400,7 +1441,9 @@ begin
         new.completed_at := null;
         new.reason := null;
         new.deadline := case when new.deadline > v_now then new.deadline end;
-        v_gated := new.concurrency_key is not null;
+        perform jobstream.await_again(array[old.id]);
+        v_gated := new.concurrency_key is not null
+            or exists (select from jobstream.job_awaits as a where a.job_id = old.id);
     end if;
     if new.status = 'failed' then
         new.hold := 'settling';
@@ -1566,7 +1609,7 @@ begin
         return null;
     end if;
     perform jobstream.refuse(
-        'JS410', 'lease lost: attempt ' || coalesce(p_attempt::text, 'null') || ' of job ' || p_id
+        'JS410', 'lease lost: attempt ' || coalesce(p_attempt::pg_catalog.text, 'null') || ' of job ' || p_id
         || ' no longer runs (it is ' || v_job.status || ', attempt ' || v_job.attempt || ')'
     );
 end
@@ -1634,7 +1677,7 @@ as $$
             case pg_catalog.jsonb_typeof(p_error)
                 when 'object' then coalesce(p_error ->> 'message', p_error ->> 'type', 'error')
                 when 'string' then p_error #>> '{}'
-                else coalesce(p_error::text, 'error')
+                else coalesce(p_error::pg_catalog.text, 'error')
             end, 4000
         ),
         'traceback', pg_catalog.right(p_error ->> 'traceback', 16000)
@@ -1677,8 +1720,8 @@ comment on function jobstream.add_error(jsonb, jsonb) is 'Appends to jobs.errors
 -- (maintain) and when an upstream or a key's holder has left (release_followers).
 --
 -- Lock order of the whole schema: a verb locks its own rows, in ascending id, and waits for them. Whatever it touches on
--- behalf of others it only tries to lock; what it does not get it notes in leftovers. So nobody waits while holding
--- something that somebody else waits for.
+-- behalf of others it only tries to lock; what it does not get, or what would be too much for one transaction, it notes in
+-- leftovers. So nobody waits while holding something that somebody else waits for.
 
 -- Locks those of the jobs that nobody else has locked, in ascending id; answers which.
 create function jobstream.take_jobs(p_ids text[])
@@ -1706,8 +1749,8 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_key record;
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_key pg_catalog.record;
     v_admitted boolean;
 begin
     update jobstream.jobs as j
@@ -1758,31 +1801,40 @@ $$;
 comment on function jobstream.advance_jobs(text[]) is
 'Lets locked, held jobs through: pending, or the next hold.';
 
--- Makes the next jobs of a concurrency key pending, by priority, then id, as many as the key has room for. Where there is
--- none, one that comes before a pending job that nobody has claimed yet takes its place, and where the limit was lowered
--- the last pending ones step back. A slot is a pending or running job. Counting is exact
--- under the key's advisory lock, because whatever enters the set does so here; what leaves it calls here afterwards.
--- Rows that others have locked are passed over: whoever holds them looks again.
+-- Makes the next jobs of a concurrency key pending, by priority, then id, as many as the key has room for; where it has
+-- none, make_way(). A slot is a pending or running job. Counting is exact under the key's advisory lock, because whatever
+-- enters the set does so here; what leaves it calls here afterwards. Holders, thousands maybe, are not counted where
+-- nobody wants the key, but for p_recount: its limit may have been lowered.
+-- Rows that others have locked are passed over: whoever holds them looks again. At most 500 are moved; more is noted.
 -- False: somebody else is at work on the key; call again after the commit.
-create function jobstream.admit_jobs(p_queue text, p_key text)
+create function jobstream.admit_jobs(p_queue text, p_key text, p_recount boolean default false)
 returns boolean
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_most constant integer := 500;
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_limit bigint := coalesce((select q.key_limit from jobstream.queues as q where q.name = p_queue), 1);
     v_room bigint;
-    v_last record;
-    v_next record;
+    v_moved integer;
 begin
     -- One of 4096 locks, so that a statement on many keys cannot run the lock table out of memory.
     if not pg_try_advisory_xact_lock(1785688949, hashtext(p_queue || chr(31) || p_key) & 4095) then
         return false;
+    elsif not p_recount and not exists (
+        select from jobstream.jobs as k
+        where k.queue = p_queue and k.concurrency_key = p_key and k.hold in ('key', 'settling')
+    ) then
+        return true;
     end if;
-    select coalesce((select q.key_limit from jobstream.queues as q where q.name = p_queue), 1) - count(*)
+    select v_limit - count(*)
     into v_room
-    from jobstream.jobs as j
-    where j.queue = p_queue and j.concurrency_key = p_key and j.status in ('pending', 'running');
+    from (
+        select from jobstream.jobs as j
+        where j.queue = p_queue and j.concurrency_key = p_key and j.status in ('pending', 'running')
+        limit v_limit + v_most
+    ) as holders;
 
     if v_room > 0 then
         update jobstream.jobs as j
@@ -1794,49 +1846,74 @@ begin
                 and k.hold in ('key', 'settling')
                 and (k.hold = 'key' or jobstream.is_free(k.id, k.scheduled_at, v_now))
             order by k.priority, k.id
-            limit v_room
+            limit least(v_room, v_most)
             for update skip locked
         ));
-        return true;
+        get diagnostics v_moved = row_count;
+    else
+        v_moved := jobstream.make_way(p_queue, p_key, v_room, v_most);
     end if;
-
-    loop
-        select k.id, k.priority
-        into v_last
-        from jobstream.jobs as k
-        where k.queue = p_queue and k.concurrency_key = p_key and k.status = 'pending'
-        order by k.priority desc, k.id desc
-        limit 1
-        for update skip locked;
-        exit when v_last.id is null;
-        if v_room = 0 then
-            select k.id, k.priority
-            into v_next
-            from jobstream.jobs as k
-            where k.queue = p_queue and k.concurrency_key = p_key
-                and k.hold in ('key', 'settling')
-                and (k.priority, k.id) < (v_last.priority, v_last.id)
-                and (k.hold = 'key' or jobstream.is_free(k.id, k.scheduled_at, v_now))
-            order by k.priority, k.id
-            limit 1
-            for update skip locked;
-            exit when v_next.id is null;
-            update jobstream.jobs as j
-            set revision = j.revision + 1, status = 'pending', hold = null, look_at = null
-            where j.id = v_next.id;
-        else
-            v_room := v_room + 1;
-        end if;
-        update jobstream.jobs as j
-        set revision = j.revision + 1, status = 'waiting', hold = 'key'
-        where j.id = v_last.id;
-    end loop;
+    if v_moved = v_most then
+        insert into jobstream.leftovers (queue, concurrency_key) values (p_queue, p_key);
+    end if;
     return true;
 end
 $$;
 
-comment on function jobstream.admit_jobs(text, text) is
+comment on function jobstream.admit_jobs(text, text, boolean) is
 'Makes the next jobs of a concurrency key pending; false: somebody else is at work on it.';
+
+-- In a key without room: jobs that come before pending ones that nobody has claimed yet take their places, and where the
+-- limit was lowered (p_room below 0) the last pending ones step back. Answers how many times, p_most at most.
+create function jobstream.make_way(p_queue text, p_key text, p_room bigint, p_most integer)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_out pg_catalog.text[];
+    v_in pg_catalog.text[];
+begin
+    v_out := array(
+        select k.id
+        from jobstream.jobs as k
+        where k.queue = p_queue and k.concurrency_key = p_key and k.status = 'pending'
+        order by k.priority desc, k.id desc
+        limit least(case when p_room < 0 then -p_room end, p_most)
+        for update skip locked
+    );
+    if p_room = 0 then
+        v_in := array(
+            select k.id
+            from jobstream.jobs as k
+            where k.queue = p_queue and k.concurrency_key = p_key
+                and k.hold in ('key', 'settling')
+                and (k.hold = 'key' or jobstream.is_free(k.id, k.scheduled_at, v_now))
+            order by k.priority, k.id
+            limit cardinality(v_out)
+            for update skip locked
+        );
+        -- The first of those who want in against the last of those who are.
+        select array_agg(o.id), array_agg(n.id)
+        into v_out, v_in
+        from unnest(v_out, v_in) as pair (out_id, in_id)
+        inner join jobstream.jobs as o on pair.out_id = o.id
+        inner join jobstream.jobs as n on pair.in_id = n.id
+        where (n.priority, n.id) < (o.priority, o.id);
+        update jobstream.jobs as j
+        set revision = j.revision + 1, status = 'pending', hold = null, look_at = null
+        where j.id = any (v_in);
+    end if;
+    update jobstream.jobs as j
+    set revision = j.revision + 1, status = 'waiting', hold = 'key'
+    where j.id = any (v_out);
+    return coalesce(cardinality(v_out), 0);
+end
+$$;
+
+comment on function jobstream.make_way(text, text, bigint, integer) is
+'Lets jobs of a key step back for those that come before them; answers how many.';
 
 -- Whether nothing but its key holds a job.
 create function jobstream.is_free(p_id text, p_scheduled_at timestamptz, p_now timestamptz)
@@ -1851,35 +1928,76 @@ $$;
 comment on function jobstream.is_free(text, timestamptz, timestamptz) is
 'Whether a job is due and waits for no other.';
 
--- Looks at jobs that wait for upstreams (locked by the caller): cancels those with an upstream that ended otherwise than
--- they need, forgets upstreams that have ended, and advances who waits for none any more. Upstreams must be settled for
--- the caller: locked, or ended in this transaction.
-create function jobstream.resolve_awaits(p_ids text[])
+-- Takes up to p_limit followers of jobs that have ended, of those that nobody has locked, and cancels them or lets them
+-- through; answers how many it took.
+create function jobstream.free_followers(p_upstreams text[], p_limit integer)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_jobs pg_catalog.text[];
+    v_upstreams pg_catalog.text[];
+begin
+    select array_agg(taken.job_id), array_agg(taken.upstream_id)
+    into v_jobs, v_upstreams
+    from (
+        select a.job_id, a.upstream_id
+        from unnest(p_upstreams) as u (id)
+        cross join lateral (
+            select t.job_id, t.upstream_id
+            from jobstream.job_awaits as t
+            cross join lateral (
+                select from jobstream.jobs as j where j.id = t.job_id for update skip locked
+            ) as locked
+            where t.upstream_id = u.id
+            order by t.job_id
+            limit p_limit
+        ) as a
+        limit p_limit
+    ) as taken;
+    perform jobstream.resolve_awaits(v_jobs, v_upstreams);
+    return coalesce(cardinality(v_jobs), 0);
+end
+$$;
+
+comment on function jobstream.free_followers(text[], integer) is
+'Cancels or lets through some of the followers of jobs that have ended; answers how many it took.';
+
+-- Looks at pairs of a waiting job (locked by the caller) and one of its upstreams: cancels jobs whose upstream ended
+-- otherwise than they need, forgets upstreams that have ended, and advances who waits for none any more. Upstreams must be
+-- settled for the caller: locked, or ended in this transaction or before.
+create function jobstream.resolve_awaits(p_jobs text[], p_upstreams text[])
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_cancelled text[];
-    v_free text[];
+    v_doomed pg_catalog.text[];
+    v_errors pg_catalog.text[];
+    v_free pg_catalog.text[];
 begin
-    with doomed as (
+    select array_agg(d.job_id), array_agg(d.error)
+    into v_doomed, v_errors
+    from (
         select
-            a.job_id,
-            min(a.upstream_id) as upstream_id,
-            (array_agg(coalesce('ended ' || u.status, 'was deleted') order by a.upstream_id))[1] as ended
-        from unnest(p_ids) as i (id)
-        cross join lateral (select * from jobstream.job_awaits as t where t.job_id = i.id offset 0) as a
-        inner join jobstream.jobs as h on a.job_id = h.id
-        left join jobstream.jobs as u on a.upstream_id = u.id
-        where h.await_for = 'done'
-            and h.status = 'waiting'
-            and (u.id is null or u.status in ('dlq', 'cancelled'))
-        group by a.job_id
-    ),
-
-    cancelled as (
+            p.job_id,
+            (array_agg(
+                concat_ws(' ', 'awaited job', p.upstream_id, coalesce('ended ' || u.status, 'was deleted'))
+                order by p.upstream_id
+            ))[1] as error
+        from unnest(p_jobs, p_upstreams) as p (job_id, upstream_id)
+        cross join lateral (
+            select from jobstream.jobs as j
+            where j.id = p.job_id and j.status = 'waiting' and j.await_for = 'done'
+            offset 0
+        ) as h
+        left join lateral (select j.status from jobstream.jobs as j where j.id = p.upstream_id offset 0) as u on true
+        where u.status is null or u.status in ('dlq', 'cancelled')
+        group by p.job_id
+    ) as d;
+    -- Not for nothing: an UPDATE of no row fires the triggers all the same.
+    if v_doomed is not null then
         update jobstream.jobs as j
         set
             revision = j.revision + 1,
@@ -1887,29 +2005,37 @@ begin
             reason = 'upstream',
             hold = null,
             look_at = null,
-            completed_at = v_now,
-            last_error = 'awaited job ' || d.upstream_id || ' ' || d.ended
-        from doomed as d
-        where j.id = d.job_id
-        returning j.id
-    )
-
-    select coalesce(array_agg(c.id), '{}') into v_cancelled from cancelled as c;
+            completed_at = jobstream.clock(),
+            last_error = d.error
+        from unnest(v_doomed, v_errors) as d (id, error)
+        where j.id = d.id;
+    end if;
 
     delete from jobstream.job_awaits as a
-    where a.job_id = any (v_cancelled);
-
-    delete from jobstream.job_awaits as a
-    where a.job_id = any (p_ids)
-        and not exists (
-            select from jobstream.jobs as u
-            where u.id = a.upstream_id and u.status not in ('done', 'dlq', 'cancelled')
-        );
+    where a.ctid = any (array(
+        select t.ctid
+        from unnest(v_doomed) as d (id)
+        cross join lateral (select k.ctid from jobstream.job_awaits as k where k.job_id = d.id offset 0) as t
+        union all
+        select t.ctid
+        from unnest(p_jobs, p_upstreams) as p (job_id, upstream_id)
+        cross join lateral (
+            select k.ctid
+            from jobstream.job_awaits as k
+            where k.job_id = p.job_id and k.upstream_id = p.upstream_id
+            offset 0
+        ) as t
+        where not exists (
+            select from jobstream.jobs as j
+            where j.id = p.upstream_id and j.status not in ('done', 'dlq', 'cancelled')
+            offset 0
+        )
+    ));
 
     v_free := array(
-        select i.id
-        from unnest(p_ids) as i (id)
-        where not exists (select from jobstream.job_awaits as a where a.job_id = i.id)
+        select distinct p.job_id
+        from unnest(p_jobs) as p (job_id)
+        where not exists (select from jobstream.job_awaits as a where a.job_id = p.job_id offset 0)
     );
     if v_free <> '{}' then
         perform jobstream.advance_jobs(v_free);
@@ -1917,7 +2043,7 @@ begin
 end
 $$;
 
-comment on function jobstream.resolve_awaits(text[]) is
+comment on function jobstream.resolve_awaits(text[], text[]) is
 'Cancels or advances waiting jobs whose upstreams have ended.';
 
 -- Times to look again are a second ahead at most: what is further ahead was noted before the clock was set back.
@@ -1941,10 +2067,10 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_ids text[];
-    v_upstreams text[];
-    v_blocked text[];
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_ids pg_catalog.text[];
+    v_upstreams pg_catalog.text[];
+    v_blocked pg_catalog.text[];
     v_left integer;
 begin
     v_left := jobstream.settle_leftovers(p_limit);
@@ -1995,7 +2121,9 @@ begin
         set revision = j.revision + 1, look_at = v_now + interval '1 s'
         where j.id = any (v_blocked);
         v_ids := array(select i.id from unnest(v_ids) as i (id) except select b.id from unnest(v_blocked) as b (id));
-        perform jobstream.resolve_awaits(v_ids);
+        perform jobstream.resolve_awaits(array_agg(a.job_id), array_agg(a.upstream_id))
+        from unnest(v_ids) as i (id)
+        cross join lateral (select * from jobstream.job_awaits as t where t.job_id = i.id offset 0) as a;
     end if;
     perform jobstream.advance_jobs(array(
         select i.id
@@ -2010,35 +2138,29 @@ $$;
 comment on function jobstream.settle_jobs(integer) is
 'Decides for jobs that nobody has looked at yet whether they may run; answers how many it took.';
 
--- Finishes what changes could not, because somebody held a lock.
+-- Finishes what changes have left: followers, at most p_limit, then keys and pipelines.
 create function jobstream.settle_leftovers(p_limit integer)
 returns integer
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_left record;
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_left pg_catalog.record;
     v_is_done boolean;
-    v_count integer := 0;
+    v_count integer := jobstream.settle_followers(p_limit);
 begin
     for v_left in
         select l.*
         from jobstream.leftovers as l
-        where l.look_at is null or jobstream.is_to_look_at(l.look_at, v_now)
+        where l.job_id is null and (l.look_at is null or jobstream.is_to_look_at(l.look_at, v_now))
         order by l.id
         limit p_limit
         for update skip locked
     loop
         v_count := v_count + 1;
-        if v_left.job_id is not null then
-            v_is_done := jobstream.take_jobs(array[v_left.job_id]) <> '{}'
-                or not exists (select from jobstream.jobs as j where j.id = v_left.job_id);
-            update jobstream.jobs as j
-            set revision = j.revision + 1, hold = 'settling', look_at = null
-            where v_is_done and j.id = v_left.job_id and j.hold = 'upstream';
-        elsif v_left.concurrency_key is not null then
-            v_is_done := jobstream.admit_jobs(v_left.queue, v_left.concurrency_key);
+        if v_left.concurrency_key is not null then
+            v_is_done := jobstream.admit_jobs(v_left.queue, v_left.concurrency_key, true);
         else
             v_is_done := jobstream.refresh_pipeline(v_left.pipeline_id);
         end if;
@@ -2053,7 +2175,57 @@ end
 $$;
 
 comment on function jobstream.settle_leftovers(integer) is
-'Finishes what changes left because somebody held a lock; answers how many it took.';
+'Finishes what changes left because it was locked or too much; answers how many it took.';
+
+-- Followers of jobs that ended, at most p_limit; an upstream that was started anew keeps its own. If it took fewer, all
+-- that are left are locked by somebody: they are looked at again a second later.
+create function jobstream.settle_followers(p_limit integer)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_lefts bigint[];
+    v_ended pg_catalog.text[];
+    v_count integer;
+begin
+    select array_agg(u.left_id), array_agg(u.job_id) filter (where not u.is_open)
+    into v_lefts, v_ended
+    from (
+        select
+            l.id as left_id,
+            l.job_id,
+            exists (
+                select from jobstream.jobs as j
+                where j.id = l.job_id and j.status not in ('done', 'dlq', 'cancelled')
+                offset 0
+            ) as is_open
+        from jobstream.leftovers as l
+        where l.job_id is not null and (l.look_at is null or jobstream.is_to_look_at(l.look_at, v_now))
+        order by l.id
+        limit p_limit
+        for update of l skip locked
+    ) as u;
+    if v_lefts is null then
+        return 0;
+    end if;
+    v_count := jobstream.free_followers(v_ended, p_limit);
+    delete from jobstream.leftovers as l
+    where l.id = any (v_lefts)
+        and (
+            l.job_id <> all (coalesce(v_ended, '{}'))
+            or not exists (select from jobstream.job_awaits as a where a.upstream_id = l.job_id offset 0)
+        );
+    if v_count < p_limit then
+        update jobstream.leftovers as l set look_at = v_now + interval '1 s' where l.id = any (v_lefts);
+    end if;
+    return v_count + cardinality(v_lefts);
+end
+$$;
+
+comment on function jobstream.settle_followers(integer) is
+'Cancels or lets through followers that changes left; answers how many it took.';
 
 -- Whether settle_jobs() has something to do at once: asked by every claim.
 create function jobstream.is_unsettled(p_now timestamptz)
@@ -2187,7 +2359,7 @@ as $$
         p_job.max_attempts, w.backoff ->> 'type',
         pg_catalog.trim_scale((w.backoff ->> 'base')::numeric), pg_catalog.trim_scale((w.backoff ->> 'max')::numeric),
         pg_catalog.trim_scale((w.backoff ->> 'jitter')::numeric), p_job.timeout_seconds, p_job.labels, p_job.concurrency_key, pg_catalog.to_jsonb(nullif(p_job.await_jobs, '{}')), p_job.parent_job, p_job.class, p_job.mode, p_job.scope
-    )::text, 'UTF8'))
+    )::pg_catalog.text, 'UTF8'))
     from (select jobstream.whole_backoff(p_job.backoff) as backoff) as w
 $$;
 
@@ -2204,7 +2376,7 @@ set search_path = ''
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-    v_bad record;
+    v_bad pg_catalog.record;
 begin
     select n.ordinal, f.fault
     into v_bad
@@ -2259,7 +2431,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_missing record;
+    v_missing pg_catalog.record;
 begin
     select n.ordinal, a.id
     into v_missing
@@ -2366,7 +2538,7 @@ set search_path = ''
 set plan_cache_mode = force_generic_plan -- as check_new_jobs
 as $$
 declare
-    v_answer record;
+    v_answer pg_catalog.record;
 begin
     for v_answer in
         select
@@ -2374,18 +2546,18 @@ begin
             coalesce(own.id, there.id) as id,
             coalesce(own.status, there.status) as status,
             own.id is null as idempotent,
-            own.id is null and not p_known ? n.ordinal::text
+            own.id is null and not p_known ? n.ordinal::pg_catalog.text
             and there.fingerprint is distinct from jobstream.fingerprint(n) as is_other
         from unnest(p_jobs) as n
         left join unnest(p_ids, p_statuses) as own (id, status) on n.id = own.id
         left join lateral (
             select j.id, j.status, j.fingerprint
             from jobstream.jobs as j
-            where own.id is null and j.id = p_known ->> n.ordinal::text
+            where own.id is null and j.id = p_known ->> n.ordinal::pg_catalog.text
             union all
             select j.id, j.status, j.fingerprint
             from jobstream.jobs as j
-            where own.id is null and not p_known ? n.ordinal::text
+            where own.id is null and not p_known ? n.ordinal::pg_catalog.text
                 and j.owner = n.owner and j.idempotency_key = n.idempotency_key
         ) as there on true
         order by n.ordinal
@@ -2420,11 +2592,11 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_awaited jsonb := '{}';
-    v_known jsonb := '{}';
-    v_ids text[];
-    v_statuses text[];
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_awaited pg_catalog.jsonb := '{}';
+    v_known pg_catalog.jsonb := '{}';
+    v_ids pg_catalog.text[];
+    v_statuses pg_catalog.text[];
 begin
     perform jobstream.check_new_jobs(p_jobs);
     if exists (select from unnest(p_jobs) as n where n.await_jobs <> '{}') then
@@ -2441,7 +2613,7 @@ begin
             case when v_awaited <> '{}' then v_awaited -> n.id ->> 'failed' end as failed,
             n.concurrency_key is not null or coalesce(v_awaited -> n.id -> 'open' <> '[]', false) as is_shut
         from unnest(p_jobs) as n
-        where v_known = '{}' or not v_known ? n.ordinal::text
+        where v_known = '{}' or not v_known ? n.ordinal::pg_catalog.text
         order by n.ordinal
         offset 0
     ),
@@ -2560,34 +2732,28 @@ as $$
         r.triggered_by, r.parent_job, r.class, r.mode, r.scope, coalesce(r.trigger, 'demand'), r.pipeline_id,
         r.pipeline_step, r.cron_expr, r.traceparent
     )::jobstream.new_job
-    from pg_catalog.jsonb_to_record(p_job) as r (
-        kind text, args jsonb, queue text, priority integer, scheduled_at timestamptz, delay interval,
-        deadline timestamptz, idempotency_key text, max_attempts integer, backoff jsonb, timeout_seconds integer,
-        labels jsonb, concurrency_key text, await_jobs text[], await_for text, unique_for text, unique_key text,
-        owner text, triggered_by text, parent_job text, class text, mode text, scope text, trigger text,
-        pipeline_id text, pipeline_step text, cron_expr text, traceparent text
-    )
+    from pg_catalog.jsonb_populate_record(null::jobstream.new_job, p_job) as r
 $$;
 
 comment on function jobstream.read_new_job(jsonb, integer, text) is
 'One request from JSON, with defaults.';
 
-create function jobstream.read_new_jobs(p_jobs jsonb)
+-- p_own: what the schema's own callers may say besides; who enqueues cannot put a job into somebody's pipeline.
+create function jobstream.read_new_jobs(p_jobs jsonb, p_own text[] default '{}')
 returns jobstream.new_job[]
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_fields constant text[] := array[
+    v_fields constant pg_catalog.text[] := array[
         'kind', 'args', 'queue', 'priority', 'scheduled_at', 'delay', 'deadline', 'idempotency_key', 'max_attempts',
         'backoff', 'timeout_seconds', 'labels', 'concurrency_key', 'await_jobs', 'await_for', 'unique_for',
-        'unique_key', 'owner', 'triggered_by', 'parent_job', 'class', 'mode', 'scope', 'trigger', 'pipeline_id',
-        'pipeline_step', 'cron_expr', 'traceparent'
-    ];
-    v_bad record;
-    v_time text := jobstream.id_time(jobstream.clock());
+        'unique_key', 'owner', 'triggered_by', 'parent_job', 'class', 'mode', 'scope', 'traceparent'
+    ] || p_own;
+    v_bad pg_catalog.record;
+    v_time pg_catalog.text := jobstream.id_time(jobstream.clock());
     v_ordinal integer := 0;
-    v_message text;
+    v_message pg_catalog.text;
 begin
     if jsonb_typeof(p_jobs) is distinct from 'array' then
         perform jobstream.refuse('JS400', 'jobs must be an array of objects');
@@ -2635,7 +2801,7 @@ exception
 end
 $$;
 
-comment on function jobstream.read_new_jobs(jsonb) is
+comment on function jobstream.read_new_jobs(jsonb, text[]) is
 'Requests from a JSON array of objects with the names of enqueue''s parameters.';
 
 create function jobstream.enqueue_many(jobs jsonb)
@@ -2733,7 +2899,7 @@ set search_path = ''
 as $$
 declare
     v_queue jobstream.queues;
-    v_now timestamptz;
+    v_now pg_catalog.timestamptz;
     v_running bigint;
 begin
     select q.* into v_queue from jobstream.queues as q where q.name = p_queue;
@@ -2791,7 +2957,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
 begin
     update jobstream.queues as q
     set rate_tokens = jobstream.rate_tokens(q, v_now) - p_count, rate_filled_at = v_now
@@ -2842,15 +3008,15 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_worker text := coalesce(
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_worker pg_catalog.text := coalesce(
         claim.worker, concat_ws('/', session_user, nullif(current_setting('application_name'), ''), pg_backend_pid())
     );
     v_left integer := least(claim.n, 10000);
-    v_queue text;
+    v_queue pg_catalog.text;
     v_allowed integer;
     v_rows integer;
-    v_behind jsonb;
+    v_behind pg_catalog.jsonb;
 begin
     perform jobstream.act_as('work');
     if claim.queues is null or array_position(claim.queues, null) is not null then
@@ -2930,7 +3096,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
 begin
     update jobstream.jobs as j
     set
@@ -2967,7 +3133,7 @@ set search_path = ''
 set enable_seqscan = off
 as $$
 declare
-    v_fault text := jobstream.json_fault(complete.result);
+    v_fault pg_catalog.text := jobstream.json_fault(complete.result);
     v_job jobstream.jobs;
 begin
     perform jobstream.act_as('work');
@@ -3012,10 +3178,10 @@ set search_path = ''
 set enable_seqscan = off
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_places tid[];
-    v_results jsonb;
-    v_too_long text[];
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_places pg_catalog.tid[];
+    v_results pg_catalog.jsonb;
+    v_too_long pg_catalog.text[];
 begin
     perform jobstream.act_as('work');
     if cardinality(ids) <> cardinality(attempts) or cardinality(ids) <> coalesce(cardinality(results), cardinality(ids))
@@ -3099,8 +3265,8 @@ set enable_seqscan = off
 as $$
 declare
     v_job jobstream.jobs;
-    v_error jsonb;
-    v_due timestamptz;
+    v_error pg_catalog.jsonb;
+    v_due pg_catalog.timestamptz;
 begin
     perform jobstream.act_as('work');
     if jobstream.time_fault(fail.retry_at) is not null then
@@ -3138,7 +3304,7 @@ set enable_seqscan = off
 as $$
 declare
     v_job jobstream.jobs;
-    v_error jsonb;
+    v_error pg_catalog.jsonb;
 begin
     perform jobstream.act_as('work');
     v_job := jobstream.lock_attempt(reject_result.id, reject_result.attempt, 'reject');
@@ -3199,8 +3365,8 @@ set search_path = ''
 set enable_seqscan = off
 as $$
 declare
-    v_until timestamptz := jobstream.clock() + heartbeat.lease;
-    v_places tid[];
+    v_until pg_catalog.timestamptz := jobstream.clock() + heartbeat.lease;
+    v_places pg_catalog.tid[];
 begin
     perform jobstream.act_as('work');
     if cardinality(ids) <> cardinality(attempts) then
@@ -3363,7 +3529,7 @@ begin
         perform jobstream.refuse(
             'JS400', 'type must be [a-z][a-z0-9_.-]{0,63} and none of the product''s own types', '{"field": "type"}'
         );
-    elsif pg_column_size(emit.data) > 10000 and octet_length(emit.data::text) > 65536
+    elsif pg_column_size(emit.data) > 10000 and octet_length(emit.data::pg_catalog.text) > 65536
         and jobstream.json_length(emit.data) > 65536
     then
         perform jobstream.refuse('JS400', 'data must be at most 64 KiB', '{"field": "data"}');
@@ -3448,16 +3614,13 @@ $$;
 
 comment on function jobstream.cancel_held(text[]) is 'Cancels locked jobs that are waiting, pending or failed.';
 
--- Starts locked jobs anew that ended or failed: counters at 0, a deadline that has passed and the result dropped,
--- history kept. They wait again for upstreams that have not ended.
-create function jobstream.restart_jobs(p_ids text[])
+-- What locked jobs that are started anew wait for again: upstreams that have not ended, or are started anew with them.
+create function jobstream.await_again(p_ids text[])
 returns void
-language plpgsql
+language sql
+volatile
 set search_path = ''
 as $$
-declare
-    v_now timestamptz := jobstream.clock();
-begin
     insert into jobstream.job_awaits (job_id, upstream_id)
     select distinct j.id, u.id
     from jobstream.jobs as j
@@ -3466,8 +3629,22 @@ begin
     where j.id = any (p_ids)
         and j.status <> 'failed'
         and (u.status not in ('done', 'dlq', 'cancelled') or u.id = any (p_ids))
-    on conflict do nothing;
+    on conflict do nothing
+$$;
 
+comment on function jobstream.await_again(text[]) is 'Notes what jobs that are started anew wait for again.';
+
+-- Starts locked jobs anew that ended or failed: counters at 0, a deadline that has passed and the result dropped,
+-- history kept. They wait again for upstreams that have not ended.
+create function jobstream.restart_jobs(p_ids text[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now pg_catalog.timestamptz := jobstream.clock();
+begin
+    perform jobstream.await_again(p_ids);
     update jobstream.jobs as j
     set
         revision = j.revision + 1,
@@ -3574,11 +3751,11 @@ as $$
 declare
     v_gated boolean := p_job.concurrency_key is not null
         or exists (select from jobstream.job_awaits as a where a.job_id = p_job.id);
-    v_hold text := case
+    v_hold pg_catalog.text := case
         when v_gated then 'settling'
         when p_at > jobstream.clock() then 'time'
     end;
-    v_status text := case
+    v_status pg_catalog.text := case
         when v_hold is null or (p_job.status = 'pending' and p_at <= jobstream.clock()) then 'pending'
         when p_job.status = 'failed' then 'failed'
         else 'waiting'
@@ -3607,7 +3784,7 @@ set timezone = 'UTC'
 set lock_timeout = '100ms'
 as $$
 declare
-    v_name text := 'job_events_' || to_char(p_day, 'YYYYMMDD');
+    v_name pg_catalog.text := 'job_events_' || to_char(p_day, 'YYYYMMDD');
 begin
     if to_regclass('jobstream.' || v_name) is not null then
         return true;
@@ -3615,7 +3792,7 @@ begin
     execute format('create table jobstream.%I (like jobstream.job_events including defaults)', v_name);
     execute format(
         'alter table jobstream.job_events attach partition jobstream.%I for values from (%L) to (%L)',
-        v_name, p_day::timestamptz, (p_day + 1)::timestamptz
+        v_name, p_day::pg_catalog.timestamptz, (p_day + 1)::pg_catalog.timestamptz
     );
     execute format('comment on table jobstream.%I is %L', v_name, 'Events of ' || p_day || ' (UTC).');
     return true;
@@ -3636,7 +3813,7 @@ set search_path = ''
 set lock_timeout = '100ms'
 as $$
 declare
-    v_max_xid xid8;
+    v_max_xid pg_catalog.xid8;
     v_max_id bigint;
 begin
     execute format('lock table jobstream.%I in access exclusive mode', p_name);
@@ -3712,20 +3889,20 @@ set search_path = ''
 set timezone = 'UTC'
 as $$
 declare
-    v_today date := jobstream.clock()::date;
+    v_today pg_catalog.date := jobstream.clock()::pg_catalog.date;
     v_keep integer := (select s.value::integer from jobstream.settings as s where s.name = 'event_retention_days');
-    v_name text;
+    v_name pg_catalog.text;
     v_all boolean := true;
 begin
     for v_day in 0..14 loop
         v_all := jobstream.create_event_day(v_today + v_day) and v_all;
     end loop;
-    perform jobstream.prune_event_net((v_today - coalesce(v_keep, 14))::timestamptz);
+    perform jobstream.prune_event_net((v_today - coalesce(v_keep, 14))::pg_catalog.timestamptz);
     for v_name in
         select c.relname
         from pg_catalog.pg_inherits as i
         inner join pg_catalog.pg_class as c on i.inhrelid = c.oid
-        where i.inhparent = 'jobstream.job_events'::regclass
+        where i.inhparent = 'jobstream.job_events'::pg_catalog.regclass
             and c.relname ~ '^job_events_[0-9]{8}$'
             and to_date(right(c.relname, 8), 'YYYYMMDD') < v_today - coalesce(v_keep, 14)
         order by c.relname
@@ -3765,7 +3942,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_unknown text;
+    v_unknown pg_catalog.text;
 begin
     if jsonb_typeof(p_filter) is distinct from 'object' then
         perform jobstream.refuse('JS400', 'filter must be an object', '{"field": "filter"}');
@@ -3782,13 +3959,14 @@ begin
     from jsonb_each(p_filter) as f (name, value)
     cross join lateral jsonb_path_query(f.value, 'lax $[*]') as v (value)
     where jsonb_typeof(v.value) not in ('string', 'number', 'null')
+        or (f.name in ('since', 'until', 'q') and jsonb_typeof(f.value) <> 'string')
         or (f.name = 'label' and v.value #>> '{}' !~ '^[^:]+:');
     if v_unknown is not null then
         perform jobstream.refuse(
-            'JS400', 'a filter takes a text or an array of texts, label name:value', jsonb_build_object('field', v_unknown)
+            'JS400', 'a filter takes a text or an array of texts, label name:value; since, until and q one text', jsonb_build_object('field', v_unknown)
         );
     end if;
-    perform (p_filter ->> 'since')::timestamptz, (p_filter ->> 'until')::timestamptz;
+    perform (p_filter ->> 'since')::pg_catalog.timestamptz, (p_filter ->> 'until')::pg_catalog.timestamptz;
 exception
     when data_exception then
         perform jobstream.refuse('JS400', 'since and until must be times', '{"field": "since"}');
@@ -3831,8 +4009,8 @@ as $$
         and (not p_filter ? 'queue' or j.queue = any (jobstream.filter_values(p_filter, 'queue')))
         and (not p_filter ? 'owner' or j.owner = any (jobstream.filter_values(p_filter, 'owner')))
         and (not p_filter ? 'pipeline_id' or j.pipeline_id = any (jobstream.filter_values(p_filter, 'pipeline_id')))
-        and (not p_filter ? 'since' or j.created_at >= (p_filter ->> 'since')::timestamptz)
-        and (not p_filter ? 'until' or j.created_at < (p_filter ->> 'until')::timestamptz)
+        and (not p_filter ? 'since' or j.created_at >= (p_filter ->> 'since')::pg_catalog.timestamptz)
+        and (not p_filter ? 'until' or j.created_at < (p_filter ->> 'until')::pg_catalog.timestamptz)
         and (
             not p_filter ? 'label'
             or exists (
@@ -3937,10 +4115,10 @@ set search_path = ''
 as $$
 declare
     v_batch constant integer := 500;
-    v_before text := coalesce(current_setting('jobstream.principal', true), '');
+    v_before pg_catalog.text := coalesce(current_setting('jobstream.principal', true), '');
     v_bulk jobstream.bulk_operations;
-    v_ids text[];
-    v_locked text[];
+    v_ids pg_catalog.text[];
+    v_locked pg_catalog.text[];
     v_left bigint;
 begin
     select b.*
@@ -3993,7 +4171,13 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_ids text[] := array(
+    v_ids pg_catalog.text[];
+begin
+    perform jobstream.act_as('retry');
+    if retry_dlq.max < 0 then
+        perform jobstream.refuse('JS400', 'max must not be negative', '{"field": "max"}');
+    end if;
+    v_ids := array(
         select j.id
         from jobstream.jobs as j
         where j.status = 'dlq'
@@ -4003,9 +4187,6 @@ declare
         limit retry_dlq.max
         for update skip locked
     );
-begin
-    perform jobstream.act_as('retry');
-    perform jobstream.lock_jobs(v_ids);
     perform jobstream.restart_jobs(v_ids);
     return cardinality(v_ids);
 end
@@ -4028,7 +4209,7 @@ set search_path = ''
 as $$
 declare
     v_job jobstream.jobs;
-    v_error jsonb;
+    v_error pg_catalog.jsonb;
 begin
     for v_job in
         select j.* from jobstream.jobs as j where j.id = any (p_ids) and j.status = 'running' order by j.id
@@ -4133,8 +4314,8 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_id text;
-    v_message text;
+    v_id pg_catalog.text;
+    v_message pg_catalog.text;
 begin
     if p_ids = '{}' then
         return;
@@ -4169,7 +4350,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
 begin
     if not exists (select from jobstream.workers as w where w.backend_pid is not null) then
         return '{}';
@@ -4184,7 +4365,7 @@ begin
                 where l.locktype = 'advisory'
                     and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = current_database())
                     and l.classid = 1785688947
-                    and l.objid = k.number::oid
+                    and l.objid = k.number::pg_catalog.oid
                     and l.objsubid = 2
                     and l.granted
             ) as is_held
@@ -4220,7 +4401,7 @@ as $$
         else '-infinity'
     end
     from (
-        select pg_catalog.string_to_array(pg_catalog.current_setting('jobstream.leases_seen', true), '|')::float8[]
+        select pg_catalog.string_to_array(pg_catalog.current_setting('jobstream.leases_seen', true), '|')::pg_catalog.float8[]
     ) as f (seen)
 $$;
 
@@ -4242,7 +4423,7 @@ begin
     perform set_config('jobstream.leases_seen', concat_ws(
         '|',
         case
-            when p_floor = '-infinity' then extract(epoch from p_now)::text
+            when p_floor = '-infinity' then extract(epoch from p_now)::pg_catalog.text
             else split_part(current_setting('jobstream.leases_seen'), '|', 1)
         end,
         extract(epoch from p_now)
@@ -4259,10 +4440,10 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_begin timestamptz := clock_timestamp();
-    v_next timestamptz;
+    v_begin pg_catalog.timestamptz := clock_timestamp();
+    v_next pg_catalog.timestamptz;
 begin
-    if to_timestamp(nullif(current_setting('jobstream.leases_slow_until', true), '')::float8) > v_begin then
+    if to_timestamp(nullif(current_setting('jobstream.leases_slow_until', true), '')::pg_catalog.float8) > v_begin then
         return (
             select p_now + interval '1 s'
             from (
@@ -4278,7 +4459,7 @@ begin
     limit 1;
     if clock_timestamp() - v_begin > interval '20 ms' then
         perform set_config(
-            'jobstream.leases_slow_until', extract(epoch from v_begin + interval '30 s')::text, false
+            'jobstream.leases_slow_until', extract(epoch from v_begin + interval '30 s')::pg_catalog.text, false
         );
     end if;
     return v_next;
@@ -4363,7 +4544,7 @@ $$;
 
 comment on function jobstream.next_due(timestamptz, timestamptz) is 'When maintain() next has work by the clock.';
 
--- Deletes terminal jobs past their queue's retention, and never before their key is 24 h old. It walks through the ids
+-- Deletes terminal jobs past their queue's retention, and never before their key, or their pipeline's, is 24 h old. It walks through the ids
 -- with a stored position, a bounded way at a time, so that jobs that are kept for long are not walked past each time.
 -- True: there is more to delete at once.
 create function jobstream.prune_jobs()
@@ -4372,14 +4553,14 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_position text := (select s.value from jobstream.settings as s where s.name = 'pruned_to');
-    v_newest text := jobstream.id_time(v_now - make_interval(days => least(
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_position pg_catalog.text := (select s.value from jobstream.settings as s where s.name = 'pruned_to');
+    v_newest pg_catalog.text := jobstream.id_time(v_now - make_interval(days => least(
         7, (select min(q.retention_days) from jobstream.queues as q)
     )));
-    v_looked text[];
-    v_ids text[];
-    v_pipelines text[];
+    v_looked pg_catalog.text[];
+    v_ids pg_catalog.text[];
+    v_pipelines pg_catalog.text[];
 begin
     v_looked := array(
         select j.id
@@ -4395,7 +4576,7 @@ begin
         where j.id between v_looked[1] and v_looked[cardinality(v_looked)]
             and j.status in ('done', 'dlq', 'cancelled')
             and j.completed_at < v_now - make_interval(days => coalesce(q.retention_days, 7))
-            and (j.idempotency_key is null or j.created_at < v_now - interval '24 h')
+            and (coalesce(j.idempotency_key, j.pipeline_id) is null or j.created_at < v_now - interval '24 h')
         order by j.id
         limit 5000
         for update of j skip locked
@@ -4431,7 +4612,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
     v_kept_days integer;
     v_is_more boolean;
 begin
@@ -4442,7 +4623,7 @@ begin
     if not found then
         return false;
     end if;
-    update jobstream.settings as s set value = extract(epoch from v_now)::text where s.name = 'house_kept_at';
+    update jobstream.settings as s set value = extract(epoch from v_now)::pg_catalog.text where s.name = 'house_kept_at';
     v_is_more := jobstream.prune_jobs();
     select s.value::integer into v_kept_days from jobstream.settings as s where s.name = 'event_retention_days';
     delete from jobstream.stream_snapshots as s where s.created_at < v_now - make_interval(days => v_kept_days + 1);
@@ -4473,11 +4654,11 @@ set enable_bitmapscan = off
 as $$
 declare
     v_batch constant integer := 1000;
-    v_now timestamptz := jobstream.clock();
-    v_lost text[];
-    v_ids text[];
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_lost pg_catalog.text[];
+    v_ids pg_catalog.text[];
     v_settled integer;
-    v_floor timestamptz := jobstream.lease_floor(v_now);
+    v_floor pg_catalog.timestamptz := jobstream.lease_floor(v_now);
     v_is_more boolean := false;
 begin
     perform jobstream.act_as('maintain');
@@ -4565,10 +4746,10 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_fault text := coalesce(
+    v_fault pg_catalog.text := coalesce(
         'name ' || jobstream.name_fault(set_queue.name),
         case when set_queue.key_limit < 1 then 'key_limit must be at least 1' end,
-        case when set_queue.retention_days < 0 then 'retention_days must not be negative' end,
+        case when not set_queue.retention_days between 0 and 36500 then 'retention_days must be 0 to 36500' end,
         case when set_queue.rate_count = 0 or set_queue.rate_seconds < 1 then 'a rate must be at least 1' end,
         case
             when (set_queue.rate_count is null) <> (set_queue.rate_seconds is null)
@@ -4641,6 +4822,29 @@ comment on function jobstream.resume_queue(text) is 'The queue hands out jobs ag
 -- functions/pipelines.sql
 -- Pipelines: jobs that depend on each other, created in one call, layer by layer, so that each step's upstreams exist.
 
+-- A request in the form of HTTP, {spec, scheduling, retry}, as one in enqueue's names; any other stays as it is.
+create function jobstream.flat_request(p_request jsonb)
+returns jsonb
+language sql
+immutable
+as $$
+    select case
+        when pg_catalog.jsonb_typeof(p_request) <> 'object' then p_request
+        else f.flat - '{unique,delay_seconds}'::pg_catalog.text[]
+            || case when f.flat ? 'unique' then pg_catalog.jsonb_build_object('unique_for', f.flat -> 'unique') else '{}' end
+            || case when f.flat ? 'delay_seconds' then pg_catalog.jsonb_build_object('delay', f.flat -> 'delay_seconds') else '{}' end
+    end
+    from (
+        select (p_request - '{spec,scheduling,retry}'::pg_catalog.text[])
+            || case when pg_catalog.jsonb_typeof(p_request -> 'spec') = 'object' then p_request -> 'spec' else '{}' end
+            || case when pg_catalog.jsonb_typeof(p_request -> 'scheduling') = 'object' then p_request -> 'scheduling' else '{}' end
+            || case when pg_catalog.jsonb_typeof(p_request -> 'retry') = 'object' then p_request -> 'retry' else '{}' end as flat
+    ) as f
+$$;
+
+comment on function jobstream.flat_request(jsonb) is
+'A request in the form of HTTP in the names of enqueue''s parameters.';
+
 -- What is wrong with the steps of a pipeline; null: nothing.
 create function jobstream.steps_fault(p_steps jsonb)
 returns text
@@ -4670,6 +4874,11 @@ as $$
             where s.step ? 'after' and pg_catalog.jsonb_typeof(s.step -> 'after') <> 'array'
         )
         then 'after must be an array of keys'
+        when exists (
+            select from pg_catalog.jsonb_array_elements(p_steps) as s (step)
+            where pg_catalog.jsonb_typeof(jobstream.flat_request(s.step) -> 'await_jobs') not in ('array', 'null')
+        )
+        then 'await_jobs must be an array of ids'
     end
 $$;
 
@@ -4692,29 +4901,6 @@ $$;
 
 comment on function jobstream.unknown_step(jsonb) is 'A key in after that no step bears; null: none.';
 
--- A request in the form of HTTP, {spec, scheduling, retry}, as one in enqueue's names; any other stays as it is.
-create function jobstream.flat_request(p_request jsonb)
-returns jsonb
-language sql
-immutable
-as $$
-    select case
-        when pg_catalog.jsonb_typeof(p_request) <> 'object' then p_request
-        else f.flat - '{unique,delay_seconds}'::text[]
-            || case when f.flat ? 'unique' then pg_catalog.jsonb_build_object('unique_for', f.flat -> 'unique') else '{}' end
-            || case when f.flat ? 'delay_seconds' then pg_catalog.jsonb_build_object('delay', f.flat -> 'delay_seconds') else '{}' end
-    end
-    from (
-        select (p_request - '{spec,scheduling,retry}'::text[])
-            || case when pg_catalog.jsonb_typeof(p_request -> 'spec') = 'object' then p_request -> 'spec' else '{}' end
-            || case when pg_catalog.jsonb_typeof(p_request -> 'scheduling') = 'object' then p_request -> 'scheduling' else '{}' end
-            || case when pg_catalog.jsonb_typeof(p_request -> 'retry') = 'object' then p_request -> 'retry' else '{}' end as flat
-    ) as f
-$$;
-
-comment on function jobstream.flat_request(jsonb) is
-'A request in the form of HTTP in the names of enqueue''s parameters.';
-
 create function jobstream.create_pipeline(
     name text,
     steps jsonb,
@@ -4729,15 +4915,15 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 declare
-    v_fault text := jobstream.steps_fault(create_pipeline.steps);
-    v_steps jsonb;
-    v_unknown text;
-    v_print bytea;
+    v_fault pg_catalog.text := jobstream.steps_fault(create_pipeline.steps);
+    v_steps pg_catalog.jsonb;
+    v_unknown pg_catalog.text;
+    v_print pg_catalog.bytea;
     v_pipeline jobstream.pipelines;
-    v_left jsonb;
-    v_layer jsonb;
+    v_left pg_catalog.jsonb;
+    v_layer pg_catalog.jsonb;
     v_new jobstream.new_job[];
-    v_jobs jsonb := '{}';
+    v_jobs pg_catalog.jsonb := '{}';
 begin
     perform jobstream.act_as('enqueue');
     if v_fault is not null then
@@ -4758,7 +4944,7 @@ begin
         from jsonb_array_elements(create_pipeline.steps) with ordinality as e (step, place)
     );
     v_left := v_steps;
-    v_print := sha256(convert_to(jsonb_build_array(create_pipeline.name, v_steps)::text, 'UTF8'));
+    v_print := sha256(convert_to(jsonb_build_array(create_pipeline.name, v_steps)::pg_catalog.text, 'UTF8'));
 
     begin
         insert into jobstream.pipelines as p (name, owner, total_steps, idempotency_key, fingerprint, triggered_by)
@@ -4807,7 +4993,7 @@ begin
             );
         end if;
         select jsonb_agg(
-            (l.step - '{key,after}'::text[]) || jsonb_build_object(
+            (l.step - '{key,after}'::pg_catalog.text[]) || jsonb_build_object(
                 'owner', v_pipeline.owner,
                 'trigger', 'pipeline',
                 'triggered_by', v_pipeline.triggered_by,
@@ -4826,7 +5012,7 @@ begin
         )
         into v_layer
         from jsonb_array_elements(v_layer) with ordinality as l (step, place);
-        v_new := jobstream.read_new_jobs(v_layer);
+        v_new := jobstream.read_new_jobs(v_layer, array['trigger', 'pipeline_id', 'pipeline_step']);
         select v_jobs || jsonb_object_agg(n.pipeline_step, i.id)
         into v_jobs
         from jobstream.insert_jobs(v_new) as i
@@ -4861,7 +5047,7 @@ set search_path = ''
 as $$
 declare
     v_old jobstream.pipelines;
-    v_new record;
+    v_new pg_catalog.record;
 begin
     select p.* into v_old from jobstream.pipelines as p where p.id = p_id for update skip locked;
     if not found then
@@ -4948,7 +5134,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_ids text[] := array(select j.id from jobstream.jobs as j where j.pipeline_id = p_id order by j.id);
+    v_ids pg_catalog.text[] := array(select j.id from jobstream.jobs as j where j.pipeline_id = p_id order by j.id);
 begin
     if not exists (
         select from jobstream.pipelines as p where p.id = p_id and jobstream.may_touch(p.owner)
@@ -4969,7 +5155,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_ids text[] := jobstream.lock_pipeline_jobs(cancel_pipeline.id);
+    v_ids pg_catalog.text[] := jobstream.lock_pipeline_jobs(cancel_pipeline.id);
 begin
     perform jobstream.act_as('cancel');
     perform jobstream.cancel_held(array(
@@ -4993,7 +5179,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_ids text[] := jobstream.lock_pipeline_jobs(retry_pipeline.id);
+    v_ids pg_catalog.text[] := jobstream.lock_pipeline_jobs(retry_pipeline.id);
 begin
     perform jobstream.act_as('retry');
     v_ids := array(
@@ -5029,8 +5215,8 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_spec jsonb := coalesce(jobstream.flat_request(put_schedule.spec), '{}');
-    v_fault text := coalesce(
+    v_spec pg_catalog.jsonb := coalesce(jobstream.flat_request(put_schedule.spec), '{}');
+    v_fault pg_catalog.text := coalesce(
         'name ' || jobstream.name_fault(put_schedule.name),
         case
             when put_schedule.cron is null or put_schedule.cron !~ '^\s*\S+(\s+\S+){4,5}\s*$'
@@ -5144,7 +5330,7 @@ as $$
             'owner', p_schedule.owner, 'trigger', 'schedule', 'triggered_by', p_schedule.name,
             'cron_expr', p_schedule.cron
         )
-    ))) as i
+    ), array['trigger', 'cron_expr'])) as i
 $$;
 
 comment on function jobstream.enqueue_scheduled(jobstream.schedules) is 'Enqueues a schedule''s job; answers its id.';
@@ -5179,7 +5365,7 @@ set search_path = ''
 as $$
 declare
     v_schedule jobstream.schedules;
-    v_job text;
+    v_job pg_catalog.text;
 begin
     perform jobstream.act_as('maintain');
     select s.* into v_schedule from jobstream.schedules as s where s.name = fire_schedule.name for update;
@@ -5329,9 +5515,9 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_id text := jobstream.new_id();
-    v_token text := 'jst_' || v_id || '_'
-        || replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+    v_id pg_catalog.text := jobstream.new_id();
+    v_token pg_catalog.text := 'jst_' || v_id || '_'
+        || replace(gen_random_uuid()::pg_catalog.text || gen_random_uuid()::pg_catalog.text, '-', '');
 begin
     if create_token.principal is null or char_length(create_token.principal) not between 1 and 256 then
         perform jobstream.refuse('JS400', 'principal must be 1 to 256 characters', '{"field": "principal"}');
@@ -5380,7 +5566,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
     v_token jobstream.tokens;
 begin
     select t.*
@@ -5416,7 +5602,7 @@ set search_path = ''
 as $$
 begin
     insert into jobstream.settings (name, value)
-    values ('secret_key', replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''))
+    values ('secret_key', replace(gen_random_uuid()::pg_catalog.text || gen_random_uuid()::pg_catalog.text, '-', ''))
     on conflict (name) do nothing;
     return (select s.value from jobstream.settings as s where s.name = 'secret_key');
 end
@@ -5441,7 +5627,7 @@ as $$
     )
     from pg_control_system() as c
     cross join jobstream.settings as s
-    inner join pg_database as d on d.datname = current_database()
+    inner join pg_catalog.pg_database as d on d.datname = current_database()
     where s.name = 'epoch'
 $$;
 
@@ -5477,8 +5663,8 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_now text := jobstream.epoch_parts();
-    v_before text := (select s.value from jobstream.settings as s where s.name = 'epoch_entered');
+    v_now pg_catalog.text := jobstream.epoch_parts();
+    v_before pg_catalog.text := (select s.value from jobstream.settings as s where s.name = 'epoch_entered');
 begin
     if split_part(v_before, ':', 1) <> split_part(v_now, ':', 1) and exists (select from jobstream.job_events)
         -- Ordered, so that it reads the end of an index, whatever the planner thinks of the comparison.
@@ -5525,7 +5711,7 @@ begin
     update jobstream.event_horizon as h set max_xid = '3' where h.max_xid > '3';
     delete from jobstream.stream_snapshots;
     update jobstream.settings as s
-    set value = substr(replace(gen_random_uuid()::text, '-', ''), 1, 8)
+    set value = substr(replace(gen_random_uuid()::pg_catalog.text, '-', ''), 1, 8)
     where s.name = 'epoch';
     insert into jobstream.settings as s (name, value)
     values ('epoch_entered', jobstream.epoch_parts())
@@ -5583,8 +5769,8 @@ comment on function jobstream.flush_wal() is
 -- triggers/release_followers.sql
 -- After a statement that ended jobs: who awaited them is released or cancelled, and their concurrency keys pass to the
 -- next, all in the same transaction. Where nobody awaits anybody and no keys are used, this is two cheap looks.
--- Whoever is locked by somebody else is left to settle_jobs(); so is what lies deep in a chain, which nests a trigger a
--- link.
+-- Whoever is locked by somebody else is left to settle_jobs(); so are followers beyond the first 500, whom the worker that
+-- completes their upstream should not wait for, and what lies deep in a chain, which nests a trigger a link.
 create function jobstream.release_followers()
 returns trigger
 language plpgsql
@@ -5593,27 +5779,24 @@ set search_path = ''
 set enable_seqscan = off
 as $$
 declare
-    v_followers text[];
-    v_free text[] := '{}';
+    v_ended pg_catalog.text[];
 begin
     if exists (select from jobstream.job_awaits) then
-        v_followers := array(
-            select distinct a.job_id
+        -- limit 1: an EXISTS may be planned as a join with all who wait.
+        v_ended := array(
+            select n.id
             from new_rows as n
-            cross join lateral (
-                select t.job_id from jobstream.job_awaits as t where t.upstream_id = n.id offset 0
-            ) as a
+            cross join lateral (select from jobstream.job_awaits as t where t.upstream_id = n.id limit 1) as a
             where n.status in ('done', 'dlq', 'cancelled')
         );
-        if v_followers <> '{}' then
+        if v_ended <> '{}' then
             if pg_trigger_depth() <= 12 then
-                v_free := jobstream.take_jobs(v_followers);
+                perform jobstream.free_followers(v_ended, 500);
             end if;
             insert into jobstream.leftovers (job_id)
-            select f.id from unnest(v_followers) as f (id)
-            except
-            select f.id from unnest(v_free) as f (id);
-            perform jobstream.resolve_awaits(v_free);
+            select e.id
+            from unnest(v_ended) as e (id)
+            cross join lateral (select from jobstream.job_awaits as t where t.upstream_id = e.id limit 1) as a;
         end if;
     end if;
 
@@ -5670,6 +5853,29 @@ when (coalesce(pg_catalog.current_setting('jobstream.verb', true), '') = '')
 execute function jobstream.pass_left_keys();
 
 -- functions/explain_job.sql
+-- Why no registered worker takes jobs of a queue and kind; null: one does.
+create function jobstream.worker_fault(p_queue text, p_kind text)
+returns text
+language sql
+stable
+as $$
+    select case
+        when w.listening = 0
+        then pg_catalog.format('no registered worker listens to queue %s (SQL and HTTP workers need not register)', p_queue)
+        when w.handling = 0
+        then pg_catalog.format('no live worker of queue %s has a handler for kind %s', p_queue, p_kind)
+    end
+    from (
+        select
+            pg_catalog.count(*) as listening,
+            pg_catalog.count(*) filter (where p_kind = any (k.kinds)) as handling
+        from jobstream.workers as k
+        where p_queue = any (k.queues) and k.seen_at > jobstream.clock() - interval '30 s'
+    ) as w
+$$;
+
+comment on function jobstream.worker_fault(text, text) is 'Why no registered worker takes jobs of a queue and kind; null: one does.';
+
 -- One line why a job is not running now, or what it does.
 create function jobstream.explain_job(id text)
 returns text
@@ -5679,10 +5885,10 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
     v_job jobstream.jobs;
     v_queue jobstream.queues;
-    v_other text;
+    v_other pg_catalog.text;
     v_count bigint;
 begin
     select j.* into v_job from jobstream.jobs as j where j.id = explain_job.id;
@@ -5715,22 +5921,32 @@ begin
             select j.id, j.status, row_number() over (order by j.id) as place
             from jobstream.job_awaits as a
             inner join jobstream.jobs as j on a.upstream_id = j.id
-            where a.job_id = v_job.id
+            where a.job_id = v_job.id and not jobstream.is_terminal(j.status)
         ) as u;
-        return format('waits for %s job(s): %s', v_count, v_other);
+        return case
+            when v_count = 0 then 'what it waited for has ended: looked at by the next claim() or maintain()'
+            else format('waits for %s job(s): %s', v_count, v_other)
+        end;
     elsif v_job.hold = 'time' then
-        return format(
-            '%s at %s',
-            case when v_job.status = 'failed' then 'failed ' || v_job.failures || ' time(s), next attempt due' else 'due' end,
-            v_job.scheduled_at
+        -- One that was claimed before may have been given back because nobody there had a handler.
+        return concat_ws(
+            '; ',
+            case when v_job.status = 'failed' then 'failed ' || v_job.failures || ' time(s), next attempt due' else 'due' end
+            || ' at ' || v_job.scheduled_at,
+            case when v_job.attempt > 0 then jobstream.worker_fault(v_job.queue, v_job.kind) end
         );
     elsif v_job.hold = 'key' then
-        select string_agg(j.id || ' (' || j.status || ')', ', ' order by j.id)
+        select string_agg(h.id || ' (' || h.status || ')', ', ' order by h.id)
         into v_other
-        from jobstream.jobs as j
-        where j.queue = v_job.queue
-            and j.concurrency_key = v_job.concurrency_key
-            and j.status in ('pending', 'running');
+        from (
+            select j.id, j.status
+            from jobstream.jobs as j
+            where j.queue = v_job.queue
+                and j.concurrency_key = v_job.concurrency_key
+                and j.status in ('pending', 'running')
+            order by j.priority, j.id
+            limit 3
+        ) as h;
         return format('concurrency key %s is held by %s', v_job.concurrency_key, coalesce(v_other, 'nobody: it is next'));
     end if;
 
@@ -5749,16 +5965,9 @@ begin
             'queue %s is out of tokens: %s claims in %s s', v_job.queue, v_queue.rate_count, v_queue.rate_seconds
         );
     end if;
-    if not exists (
-        select from jobstream.workers as w
-        where v_job.queue = any (w.queues) and w.seen_at > v_now - interval '30 s'
-    ) then
-        return format('no registered worker listens to queue %s (SQL and HTTP workers need not register)', v_job.queue);
-    elsif not exists (
-        select from jobstream.workers as w
-        where v_job.queue = any (w.queues) and v_job.kind = any (w.kinds) and w.seen_at > v_now - interval '30 s'
-    ) then
-        return format('no live worker of queue %s has a handler for kind %s', v_job.queue, v_job.kind);
+    v_other := jobstream.worker_fault(v_job.queue, v_job.kind);
+    if v_other is not null then
+        return v_other;
     end if;
     select count(*)
     into v_count

@@ -26,25 +26,6 @@ $$;
 comment on function jobstream.verb() is
 'The function of this schema at work; empty: plain SQL.';
 
--- Who is at work, for events: null for a worker's own verbs.
-create function jobstream.actor()
-returns text
-language sql
-stable
-as $$
-    select case
-        when jobstream.verb() = 'work' then null
-        when jobstream.verb() = 'maintain' then 'maintenance'
-        else coalesce(
-            nullif(pg_catalog.current_setting('jobstream.principal', true), ''),
-            pg_catalog.concat_ws('/', session_user, nullif(pg_catalog.current_setting('application_name'), ''))
-        )
-    end
-$$;
-
-comment on function jobstream.actor() is
-'Who acts: principal, or database user and application; null for a worker.';
-
 -- Without jobstream_work or jobstream_operate a database user acts only for its own name and for nobody.
 -- A definer's function: current_user is the owner of the schema here.
 create function jobstream.may_touch(p_owner text)
@@ -64,6 +45,30 @@ $$;
 
 comment on function jobstream.may_touch(text) is
 'Whether this database user may steer jobs of that owner.';
+
+-- Who is at work, for events: null for a worker's own verbs. A principal is whom a program says that it acts for: only
+-- those are believed who may act for others.
+create function jobstream.actor()
+returns text
+language sql
+stable
+as $$
+    select case
+        when jobstream.verb() = 'work' then null
+        when jobstream.verb() = 'maintain' then 'maintenance'
+        else coalesce(
+            (
+                select s.principal
+                from (select nullif(pg_catalog.current_setting('jobstream.principal', true), '')) as s (principal)
+                where s.principal is not null and jobstream.may_touch(s.principal)
+            ),
+            pg_catalog.concat_ws('/', session_user, nullif(pg_catalog.current_setting('application_name'), ''))
+        )
+    end
+$$;
+
+comment on function jobstream.actor() is
+'Who acts: principal, or database user and application; null for a worker.';
 
 create function jobstream.may_see(p_owner text)
 returns boolean

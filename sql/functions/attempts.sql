@@ -19,7 +19,7 @@ begin
         return null;
     end if;
     perform jobstream.refuse(
-        'JS410', 'lease lost: attempt ' || coalesce(p_attempt::text, 'null') || ' of job ' || p_id
+        'JS410', 'lease lost: attempt ' || coalesce(p_attempt::pg_catalog.text, 'null') || ' of job ' || p_id
         || ' no longer runs (it is ' || v_job.status || ', attempt ' || v_job.attempt || ')'
     );
 end
@@ -87,7 +87,7 @@ as $$
             case pg_catalog.jsonb_typeof(p_error)
                 when 'object' then coalesce(p_error ->> 'message', p_error ->> 'type', 'error')
                 when 'string' then p_error #>> '{}'
-                else coalesce(p_error::text, 'error')
+                else coalesce(p_error::pg_catalog.text, 'error')
             end, 4000
         ),
         'traceback', pg_catalog.right(p_error ->> 'traceback', 16000)

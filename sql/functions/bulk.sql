@@ -23,7 +23,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_unknown text;
+    v_unknown pg_catalog.text;
 begin
     if jsonb_typeof(p_filter) is distinct from 'object' then
         perform jobstream.refuse('JS400', 'filter must be an object', '{"field": "filter"}');
@@ -40,13 +40,14 @@ begin
     from jsonb_each(p_filter) as f (name, value)
     cross join lateral jsonb_path_query(f.value, 'lax $[*]') as v (value)
     where jsonb_typeof(v.value) not in ('string', 'number', 'null')
+        or (f.name in ('since', 'until', 'q') and jsonb_typeof(f.value) <> 'string')
         or (f.name = 'label' and v.value #>> '{}' !~ '^[^:]+:');
     if v_unknown is not null then
         perform jobstream.refuse(
-            'JS400', 'a filter takes a text or an array of texts, label name:value', jsonb_build_object('field', v_unknown)
+            'JS400', 'a filter takes a text or an array of texts, label name:value; since, until and q one text', jsonb_build_object('field', v_unknown)
         );
     end if;
-    perform (p_filter ->> 'since')::timestamptz, (p_filter ->> 'until')::timestamptz;
+    perform (p_filter ->> 'since')::pg_catalog.timestamptz, (p_filter ->> 'until')::pg_catalog.timestamptz;
 exception
     when data_exception then
         perform jobstream.refuse('JS400', 'since and until must be times', '{"field": "since"}');
@@ -89,8 +90,8 @@ as $$
         and (not p_filter ? 'queue' or j.queue = any (jobstream.filter_values(p_filter, 'queue')))
         and (not p_filter ? 'owner' or j.owner = any (jobstream.filter_values(p_filter, 'owner')))
         and (not p_filter ? 'pipeline_id' or j.pipeline_id = any (jobstream.filter_values(p_filter, 'pipeline_id')))
-        and (not p_filter ? 'since' or j.created_at >= (p_filter ->> 'since')::timestamptz)
-        and (not p_filter ? 'until' or j.created_at < (p_filter ->> 'until')::timestamptz)
+        and (not p_filter ? 'since' or j.created_at >= (p_filter ->> 'since')::pg_catalog.timestamptz)
+        and (not p_filter ? 'until' or j.created_at < (p_filter ->> 'until')::pg_catalog.timestamptz)
         and (
             not p_filter ? 'label'
             or exists (
@@ -195,10 +196,10 @@ set search_path = ''
 as $$
 declare
     v_batch constant integer := 500;
-    v_before text := coalesce(current_setting('jobstream.principal', true), '');
+    v_before pg_catalog.text := coalesce(current_setting('jobstream.principal', true), '');
     v_bulk jobstream.bulk_operations;
-    v_ids text[];
-    v_locked text[];
+    v_ids pg_catalog.text[];
+    v_locked pg_catalog.text[];
     v_left bigint;
 begin
     select b.*
@@ -251,7 +252,13 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_ids text[] := array(
+    v_ids pg_catalog.text[];
+begin
+    perform jobstream.act_as('retry');
+    if retry_dlq.max < 0 then
+        perform jobstream.refuse('JS400', 'max must not be negative', '{"field": "max"}');
+    end if;
+    v_ids := array(
         select j.id
         from jobstream.jobs as j
         where j.status = 'dlq'
@@ -261,9 +268,6 @@ declare
         limit retry_dlq.max
         for update skip locked
     );
-begin
-    perform jobstream.act_as('retry');
-    perform jobstream.lock_jobs(v_ids);
     perform jobstream.restart_jobs(v_ids);
     return cardinality(v_ids);
 end

@@ -14,7 +14,7 @@ set search_path = ''
 as $$
 declare
     v_queue jobstream.queues;
-    v_now timestamptz;
+    v_now pg_catalog.timestamptz;
     v_running bigint;
 begin
     select q.* into v_queue from jobstream.queues as q where q.name = p_queue;
@@ -72,7 +72,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
 begin
     update jobstream.queues as q
     set rate_tokens = jobstream.rate_tokens(q, v_now) - p_count, rate_filled_at = v_now
@@ -123,15 +123,15 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_worker text := coalesce(
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_worker pg_catalog.text := coalesce(
         claim.worker, concat_ws('/', session_user, nullif(current_setting('application_name'), ''), pg_backend_pid())
     );
     v_left integer := least(claim.n, 10000);
-    v_queue text;
+    v_queue pg_catalog.text;
     v_allowed integer;
     v_rows integer;
-    v_behind jsonb;
+    v_behind pg_catalog.jsonb;
 begin
     perform jobstream.act_as('work');
     if claim.queues is null or array_position(claim.queues, null) is not null then

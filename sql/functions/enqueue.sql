@@ -110,7 +110,7 @@ as $$
         p_job.max_attempts, w.backoff ->> 'type',
         pg_catalog.trim_scale((w.backoff ->> 'base')::numeric), pg_catalog.trim_scale((w.backoff ->> 'max')::numeric),
         pg_catalog.trim_scale((w.backoff ->> 'jitter')::numeric), p_job.timeout_seconds, p_job.labels, p_job.concurrency_key, pg_catalog.to_jsonb(nullif(p_job.await_jobs, '{}')), p_job.parent_job, p_job.class, p_job.mode, p_job.scope
-    )::text, 'UTF8'))
+    )::pg_catalog.text, 'UTF8'))
     from (select jobstream.whole_backoff(p_job.backoff) as backoff) as w
 $$;
 
@@ -127,7 +127,7 @@ set search_path = ''
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-    v_bad record;
+    v_bad pg_catalog.record;
 begin
     select n.ordinal, f.fault
     into v_bad
@@ -182,7 +182,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_missing record;
+    v_missing pg_catalog.record;
 begin
     select n.ordinal, a.id
     into v_missing
@@ -289,7 +289,7 @@ set search_path = ''
 set plan_cache_mode = force_generic_plan -- as check_new_jobs
 as $$
 declare
-    v_answer record;
+    v_answer pg_catalog.record;
 begin
     for v_answer in
         select
@@ -297,18 +297,18 @@ begin
             coalesce(own.id, there.id) as id,
             coalesce(own.status, there.status) as status,
             own.id is null as idempotent,
-            own.id is null and not p_known ? n.ordinal::text
+            own.id is null and not p_known ? n.ordinal::pg_catalog.text
             and there.fingerprint is distinct from jobstream.fingerprint(n) as is_other
         from unnest(p_jobs) as n
         left join unnest(p_ids, p_statuses) as own (id, status) on n.id = own.id
         left join lateral (
             select j.id, j.status, j.fingerprint
             from jobstream.jobs as j
-            where own.id is null and j.id = p_known ->> n.ordinal::text
+            where own.id is null and j.id = p_known ->> n.ordinal::pg_catalog.text
             union all
             select j.id, j.status, j.fingerprint
             from jobstream.jobs as j
-            where own.id is null and not p_known ? n.ordinal::text
+            where own.id is null and not p_known ? n.ordinal::pg_catalog.text
                 and j.owner = n.owner and j.idempotency_key = n.idempotency_key
         ) as there on true
         order by n.ordinal
@@ -343,11 +343,11 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_awaited jsonb := '{}';
-    v_known jsonb := '{}';
-    v_ids text[];
-    v_statuses text[];
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_awaited pg_catalog.jsonb := '{}';
+    v_known pg_catalog.jsonb := '{}';
+    v_ids pg_catalog.text[];
+    v_statuses pg_catalog.text[];
 begin
     perform jobstream.check_new_jobs(p_jobs);
     if exists (select from unnest(p_jobs) as n where n.await_jobs <> '{}') then
@@ -364,7 +364,7 @@ begin
             case when v_awaited <> '{}' then v_awaited -> n.id ->> 'failed' end as failed,
             n.concurrency_key is not null or coalesce(v_awaited -> n.id -> 'open' <> '[]', false) as is_shut
         from unnest(p_jobs) as n
-        where v_known = '{}' or not v_known ? n.ordinal::text
+        where v_known = '{}' or not v_known ? n.ordinal::pg_catalog.text
         order by n.ordinal
         offset 0
     ),
@@ -483,34 +483,28 @@ as $$
         r.triggered_by, r.parent_job, r.class, r.mode, r.scope, coalesce(r.trigger, 'demand'), r.pipeline_id,
         r.pipeline_step, r.cron_expr, r.traceparent
     )::jobstream.new_job
-    from pg_catalog.jsonb_to_record(p_job) as r (
-        kind text, args jsonb, queue text, priority integer, scheduled_at timestamptz, delay interval,
-        deadline timestamptz, idempotency_key text, max_attempts integer, backoff jsonb, timeout_seconds integer,
-        labels jsonb, concurrency_key text, await_jobs text[], await_for text, unique_for text, unique_key text,
-        owner text, triggered_by text, parent_job text, class text, mode text, scope text, trigger text,
-        pipeline_id text, pipeline_step text, cron_expr text, traceparent text
-    )
+    from pg_catalog.jsonb_populate_record(null::jobstream.new_job, p_job) as r
 $$;
 
 comment on function jobstream.read_new_job(jsonb, integer, text) is
 'One request from JSON, with defaults.';
 
-create function jobstream.read_new_jobs(p_jobs jsonb)
+-- p_own: what the schema's own callers may say besides; who enqueues cannot put a job into somebody's pipeline.
+create function jobstream.read_new_jobs(p_jobs jsonb, p_own text[] default '{}')
 returns jobstream.new_job[]
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_fields constant text[] := array[
+    v_fields constant pg_catalog.text[] := array[
         'kind', 'args', 'queue', 'priority', 'scheduled_at', 'delay', 'deadline', 'idempotency_key', 'max_attempts',
         'backoff', 'timeout_seconds', 'labels', 'concurrency_key', 'await_jobs', 'await_for', 'unique_for',
-        'unique_key', 'owner', 'triggered_by', 'parent_job', 'class', 'mode', 'scope', 'trigger', 'pipeline_id',
-        'pipeline_step', 'cron_expr', 'traceparent'
-    ];
-    v_bad record;
-    v_time text := jobstream.id_time(jobstream.clock());
+        'unique_key', 'owner', 'triggered_by', 'parent_job', 'class', 'mode', 'scope', 'traceparent'
+    ] || p_own;
+    v_bad pg_catalog.record;
+    v_time pg_catalog.text := jobstream.id_time(jobstream.clock());
     v_ordinal integer := 0;
-    v_message text;
+    v_message pg_catalog.text;
 begin
     if jsonb_typeof(p_jobs) is distinct from 'array' then
         perform jobstream.refuse('JS400', 'jobs must be an array of objects');
@@ -558,7 +552,7 @@ exception
 end
 $$;
 
-comment on function jobstream.read_new_jobs(jsonb) is
+comment on function jobstream.read_new_jobs(jsonb, text[]) is
 'Requests from a JSON array of objects with the names of enqueue''s parameters.';
 
 create function jobstream.enqueue_many(jobs jsonb)

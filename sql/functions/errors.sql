@@ -11,7 +11,7 @@ begin
     raise exception using
         errcode = p_code,
         message = p_message,
-        detail = coalesce(p_detail::text, '');
+        detail = coalesce(p_detail::pg_catalog.text, '');
 end
 $$;
 

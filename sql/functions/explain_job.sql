@@ -1,3 +1,26 @@
+-- Why no registered worker takes jobs of a queue and kind; null: one does.
+create function jobstream.worker_fault(p_queue text, p_kind text)
+returns text
+language sql
+stable
+as $$
+    select case
+        when w.listening = 0
+        then pg_catalog.format('no registered worker listens to queue %s (SQL and HTTP workers need not register)', p_queue)
+        when w.handling = 0
+        then pg_catalog.format('no live worker of queue %s has a handler for kind %s', p_queue, p_kind)
+    end
+    from (
+        select
+            pg_catalog.count(*) as listening,
+            pg_catalog.count(*) filter (where p_kind = any (k.kinds)) as handling
+        from jobstream.workers as k
+        where p_queue = any (k.queues) and k.seen_at > jobstream.clock() - interval '30 s'
+    ) as w
+$$;
+
+comment on function jobstream.worker_fault(text, text) is 'Why no registered worker takes jobs of a queue and kind; null: one does.';
+
 -- One line why a job is not running now, or what it does.
 create function jobstream.explain_job(id text)
 returns text
@@ -7,10 +30,10 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
     v_job jobstream.jobs;
     v_queue jobstream.queues;
-    v_other text;
+    v_other pg_catalog.text;
     v_count bigint;
 begin
     select j.* into v_job from jobstream.jobs as j where j.id = explain_job.id;
@@ -43,22 +66,32 @@ begin
             select j.id, j.status, row_number() over (order by j.id) as place
             from jobstream.job_awaits as a
             inner join jobstream.jobs as j on a.upstream_id = j.id
-            where a.job_id = v_job.id
+            where a.job_id = v_job.id and not jobstream.is_terminal(j.status)
         ) as u;
-        return format('waits for %s job(s): %s', v_count, v_other);
+        return case
+            when v_count = 0 then 'what it waited for has ended: looked at by the next claim() or maintain()'
+            else format('waits for %s job(s): %s', v_count, v_other)
+        end;
     elsif v_job.hold = 'time' then
-        return format(
-            '%s at %s',
-            case when v_job.status = 'failed' then 'failed ' || v_job.failures || ' time(s), next attempt due' else 'due' end,
-            v_job.scheduled_at
+        -- One that was claimed before may have been given back because nobody there had a handler.
+        return concat_ws(
+            '; ',
+            case when v_job.status = 'failed' then 'failed ' || v_job.failures || ' time(s), next attempt due' else 'due' end
+            || ' at ' || v_job.scheduled_at,
+            case when v_job.attempt > 0 then jobstream.worker_fault(v_job.queue, v_job.kind) end
         );
     elsif v_job.hold = 'key' then
-        select string_agg(j.id || ' (' || j.status || ')', ', ' order by j.id)
+        select string_agg(h.id || ' (' || h.status || ')', ', ' order by h.id)
         into v_other
-        from jobstream.jobs as j
-        where j.queue = v_job.queue
-            and j.concurrency_key = v_job.concurrency_key
-            and j.status in ('pending', 'running');
+        from (
+            select j.id, j.status
+            from jobstream.jobs as j
+            where j.queue = v_job.queue
+                and j.concurrency_key = v_job.concurrency_key
+                and j.status in ('pending', 'running')
+            order by j.priority, j.id
+            limit 3
+        ) as h;
         return format('concurrency key %s is held by %s', v_job.concurrency_key, coalesce(v_other, 'nobody: it is next'));
     end if;
 
@@ -77,16 +110,9 @@ begin
             'queue %s is out of tokens: %s claims in %s s', v_job.queue, v_queue.rate_count, v_queue.rate_seconds
         );
     end if;
-    if not exists (
-        select from jobstream.workers as w
-        where v_job.queue = any (w.queues) and w.seen_at > v_now - interval '30 s'
-    ) then
-        return format('no registered worker listens to queue %s (SQL and HTTP workers need not register)', v_job.queue);
-    elsif not exists (
-        select from jobstream.workers as w
-        where v_job.queue = any (w.queues) and v_job.kind = any (w.kinds) and w.seen_at > v_now - interval '30 s'
-    ) then
-        return format('no live worker of queue %s has a handler for kind %s', v_job.queue, v_job.kind);
+    v_other := jobstream.worker_fault(v_job.queue, v_job.kind);
+    if v_other is not null then
+        return v_other;
     end if;
     select count(*)
     into v_count

@@ -11,7 +11,7 @@ set search_path = ''
 as $$
 declare
     v_job jobstream.jobs;
-    v_error jsonb;
+    v_error pg_catalog.jsonb;
 begin
     for v_job in
         select j.* from jobstream.jobs as j where j.id = any (p_ids) and j.status = 'running' order by j.id
@@ -116,8 +116,8 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_id text;
-    v_message text;
+    v_id pg_catalog.text;
+    v_message pg_catalog.text;
 begin
     if p_ids = '{}' then
         return;
@@ -152,7 +152,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
 begin
     if not exists (select from jobstream.workers as w where w.backend_pid is not null) then
         return '{}';
@@ -167,7 +167,7 @@ begin
                 where l.locktype = 'advisory'
                     and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = current_database())
                     and l.classid = 1785688947
-                    and l.objid = k.number::oid
+                    and l.objid = k.number::pg_catalog.oid
                     and l.objsubid = 2
                     and l.granted
             ) as is_held
@@ -203,7 +203,7 @@ as $$
         else '-infinity'
     end
     from (
-        select pg_catalog.string_to_array(pg_catalog.current_setting('jobstream.leases_seen', true), '|')::float8[]
+        select pg_catalog.string_to_array(pg_catalog.current_setting('jobstream.leases_seen', true), '|')::pg_catalog.float8[]
     ) as f (seen)
 $$;
 
@@ -225,7 +225,7 @@ begin
     perform set_config('jobstream.leases_seen', concat_ws(
         '|',
         case
-            when p_floor = '-infinity' then extract(epoch from p_now)::text
+            when p_floor = '-infinity' then extract(epoch from p_now)::pg_catalog.text
             else split_part(current_setting('jobstream.leases_seen'), '|', 1)
         end,
         extract(epoch from p_now)
@@ -242,10 +242,10 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_begin timestamptz := clock_timestamp();
-    v_next timestamptz;
+    v_begin pg_catalog.timestamptz := clock_timestamp();
+    v_next pg_catalog.timestamptz;
 begin
-    if to_timestamp(nullif(current_setting('jobstream.leases_slow_until', true), '')::float8) > v_begin then
+    if to_timestamp(nullif(current_setting('jobstream.leases_slow_until', true), '')::pg_catalog.float8) > v_begin then
         return (
             select p_now + interval '1 s'
             from (
@@ -261,7 +261,7 @@ begin
     limit 1;
     if clock_timestamp() - v_begin > interval '20 ms' then
         perform set_config(
-            'jobstream.leases_slow_until', extract(epoch from v_begin + interval '30 s')::text, false
+            'jobstream.leases_slow_until', extract(epoch from v_begin + interval '30 s')::pg_catalog.text, false
         );
     end if;
     return v_next;
@@ -346,7 +346,7 @@ $$;
 
 comment on function jobstream.next_due(timestamptz, timestamptz) is 'When maintain() next has work by the clock.';
 
--- Deletes terminal jobs past their queue's retention, and never before their key is 24 h old. It walks through the ids
+-- Deletes terminal jobs past their queue's retention, and never before their key, or their pipeline's, is 24 h old. It walks through the ids
 -- with a stored position, a bounded way at a time, so that jobs that are kept for long are not walked past each time.
 -- True: there is more to delete at once.
 create function jobstream.prune_jobs()
@@ -355,14 +355,14 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_position text := (select s.value from jobstream.settings as s where s.name = 'pruned_to');
-    v_newest text := jobstream.id_time(v_now - make_interval(days => least(
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_position pg_catalog.text := (select s.value from jobstream.settings as s where s.name = 'pruned_to');
+    v_newest pg_catalog.text := jobstream.id_time(v_now - make_interval(days => least(
         7, (select min(q.retention_days) from jobstream.queues as q)
     )));
-    v_looked text[];
-    v_ids text[];
-    v_pipelines text[];
+    v_looked pg_catalog.text[];
+    v_ids pg_catalog.text[];
+    v_pipelines pg_catalog.text[];
 begin
     v_looked := array(
         select j.id
@@ -378,7 +378,7 @@ begin
         where j.id between v_looked[1] and v_looked[cardinality(v_looked)]
             and j.status in ('done', 'dlq', 'cancelled')
             and j.completed_at < v_now - make_interval(days => coalesce(q.retention_days, 7))
-            and (j.idempotency_key is null or j.created_at < v_now - interval '24 h')
+            and (coalesce(j.idempotency_key, j.pipeline_id) is null or j.created_at < v_now - interval '24 h')
         order by j.id
         limit 5000
         for update of j skip locked
@@ -414,7 +414,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
     v_kept_days integer;
     v_is_more boolean;
 begin
@@ -425,7 +425,7 @@ begin
     if not found then
         return false;
     end if;
-    update jobstream.settings as s set value = extract(epoch from v_now)::text where s.name = 'house_kept_at';
+    update jobstream.settings as s set value = extract(epoch from v_now)::pg_catalog.text where s.name = 'house_kept_at';
     v_is_more := jobstream.prune_jobs();
     select s.value::integer into v_kept_days from jobstream.settings as s where s.name = 'event_retention_days';
     delete from jobstream.stream_snapshots as s where s.created_at < v_now - make_interval(days => v_kept_days + 1);
@@ -456,11 +456,11 @@ set enable_bitmapscan = off
 as $$
 declare
     v_batch constant integer := 1000;
-    v_now timestamptz := jobstream.clock();
-    v_lost text[];
-    v_ids text[];
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_lost pg_catalog.text[];
+    v_ids pg_catalog.text[];
     v_settled integer;
-    v_floor timestamptz := jobstream.lease_floor(v_now);
+    v_floor pg_catalog.timestamptz := jobstream.lease_floor(v_now);
     v_is_more boolean := false;
 begin
     perform jobstream.act_as('maintain');

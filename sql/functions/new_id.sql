@@ -40,7 +40,7 @@ volatile
 as $$
     select pg_catalog.upper(
         pg_catalog.lpad(
-            pg_catalog.to_hex(pg_catalog.nextval('jobstream.id_sequence'::regclass) & 1099511627775), 10, '0'
+            pg_catalog.to_hex(pg_catalog.nextval('jobstream.id_sequence'::pg_catalog.regclass) & 1099511627775), 10, '0'
         )
         || pg_catalog.lpad(pg_catalog.to_hex((pg_catalog.random() * 16777215)::integer), 6, '0')
     )

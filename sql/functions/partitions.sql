@@ -10,7 +10,7 @@ set timezone = 'UTC'
 set lock_timeout = '100ms'
 as $$
 declare
-    v_name text := 'job_events_' || to_char(p_day, 'YYYYMMDD');
+    v_name pg_catalog.text := 'job_events_' || to_char(p_day, 'YYYYMMDD');
 begin
     if to_regclass('jobstream.' || v_name) is not null then
         return true;
@@ -18,7 +18,7 @@ begin
     execute format('create table jobstream.%I (like jobstream.job_events including defaults)', v_name);
     execute format(
         'alter table jobstream.job_events attach partition jobstream.%I for values from (%L) to (%L)',
-        v_name, p_day::timestamptz, (p_day + 1)::timestamptz
+        v_name, p_day::pg_catalog.timestamptz, (p_day + 1)::pg_catalog.timestamptz
     );
     execute format('comment on table jobstream.%I is %L', v_name, 'Events of ' || p_day || ' (UTC).');
     return true;
@@ -39,7 +39,7 @@ set search_path = ''
 set lock_timeout = '100ms'
 as $$
 declare
-    v_max_xid xid8;
+    v_max_xid pg_catalog.xid8;
     v_max_id bigint;
 begin
     execute format('lock table jobstream.%I in access exclusive mode', p_name);
@@ -115,20 +115,20 @@ set search_path = ''
 set timezone = 'UTC'
 as $$
 declare
-    v_today date := jobstream.clock()::date;
+    v_today pg_catalog.date := jobstream.clock()::pg_catalog.date;
     v_keep integer := (select s.value::integer from jobstream.settings as s where s.name = 'event_retention_days');
-    v_name text;
+    v_name pg_catalog.text;
     v_all boolean := true;
 begin
     for v_day in 0..14 loop
         v_all := jobstream.create_event_day(v_today + v_day) and v_all;
     end loop;
-    perform jobstream.prune_event_net((v_today - coalesce(v_keep, 14))::timestamptz);
+    perform jobstream.prune_event_net((v_today - coalesce(v_keep, 14))::pg_catalog.timestamptz);
     for v_name in
         select c.relname
         from pg_catalog.pg_inherits as i
         inner join pg_catalog.pg_class as c on i.inhrelid = c.oid
-        where i.inhparent = 'jobstream.job_events'::regclass
+        where i.inhparent = 'jobstream.job_events'::pg_catalog.regclass
             and c.relname ~ '^job_events_[0-9]{8}$'
             and to_date(right(c.relname, 8), 'YYYYMMDD') < v_today - coalesce(v_keep, 14)
         order by c.relname

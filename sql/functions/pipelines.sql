@@ -1,5 +1,28 @@
 -- Pipelines: jobs that depend on each other, created in one call, layer by layer, so that each step's upstreams exist.
 
+-- A request in the form of HTTP, {spec, scheduling, retry}, as one in enqueue's names; any other stays as it is.
+create function jobstream.flat_request(p_request jsonb)
+returns jsonb
+language sql
+immutable
+as $$
+    select case
+        when pg_catalog.jsonb_typeof(p_request) <> 'object' then p_request
+        else f.flat - '{unique,delay_seconds}'::pg_catalog.text[]
+            || case when f.flat ? 'unique' then pg_catalog.jsonb_build_object('unique_for', f.flat -> 'unique') else '{}' end
+            || case when f.flat ? 'delay_seconds' then pg_catalog.jsonb_build_object('delay', f.flat -> 'delay_seconds') else '{}' end
+    end
+    from (
+        select (p_request - '{spec,scheduling,retry}'::pg_catalog.text[])
+            || case when pg_catalog.jsonb_typeof(p_request -> 'spec') = 'object' then p_request -> 'spec' else '{}' end
+            || case when pg_catalog.jsonb_typeof(p_request -> 'scheduling') = 'object' then p_request -> 'scheduling' else '{}' end
+            || case when pg_catalog.jsonb_typeof(p_request -> 'retry') = 'object' then p_request -> 'retry' else '{}' end as flat
+    ) as f
+$$;
+
+comment on function jobstream.flat_request(jsonb) is
+'A request in the form of HTTP in the names of enqueue''s parameters.';
+
 -- What is wrong with the steps of a pipeline; null: nothing.
 create function jobstream.steps_fault(p_steps jsonb)
 returns text
@@ -29,6 +52,11 @@ as $$
             where s.step ? 'after' and pg_catalog.jsonb_typeof(s.step -> 'after') <> 'array'
         )
         then 'after must be an array of keys'
+        when exists (
+            select from pg_catalog.jsonb_array_elements(p_steps) as s (step)
+            where pg_catalog.jsonb_typeof(jobstream.flat_request(s.step) -> 'await_jobs') not in ('array', 'null')
+        )
+        then 'await_jobs must be an array of ids'
     end
 $$;
 
@@ -51,29 +79,6 @@ $$;
 
 comment on function jobstream.unknown_step(jsonb) is 'A key in after that no step bears; null: none.';
 
--- A request in the form of HTTP, {spec, scheduling, retry}, as one in enqueue's names; any other stays as it is.
-create function jobstream.flat_request(p_request jsonb)
-returns jsonb
-language sql
-immutable
-as $$
-    select case
-        when pg_catalog.jsonb_typeof(p_request) <> 'object' then p_request
-        else f.flat - '{unique,delay_seconds}'::text[]
-            || case when f.flat ? 'unique' then pg_catalog.jsonb_build_object('unique_for', f.flat -> 'unique') else '{}' end
-            || case when f.flat ? 'delay_seconds' then pg_catalog.jsonb_build_object('delay', f.flat -> 'delay_seconds') else '{}' end
-    end
-    from (
-        select (p_request - '{spec,scheduling,retry}'::text[])
-            || case when pg_catalog.jsonb_typeof(p_request -> 'spec') = 'object' then p_request -> 'spec' else '{}' end
-            || case when pg_catalog.jsonb_typeof(p_request -> 'scheduling') = 'object' then p_request -> 'scheduling' else '{}' end
-            || case when pg_catalog.jsonb_typeof(p_request -> 'retry') = 'object' then p_request -> 'retry' else '{}' end as flat
-    ) as f
-$$;
-
-comment on function jobstream.flat_request(jsonb) is
-'A request in the form of HTTP in the names of enqueue''s parameters.';
-
 create function jobstream.create_pipeline(
     name text,
     steps jsonb,
@@ -88,15 +93,15 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 declare
-    v_fault text := jobstream.steps_fault(create_pipeline.steps);
-    v_steps jsonb;
-    v_unknown text;
-    v_print bytea;
+    v_fault pg_catalog.text := jobstream.steps_fault(create_pipeline.steps);
+    v_steps pg_catalog.jsonb;
+    v_unknown pg_catalog.text;
+    v_print pg_catalog.bytea;
     v_pipeline jobstream.pipelines;
-    v_left jsonb;
-    v_layer jsonb;
+    v_left pg_catalog.jsonb;
+    v_layer pg_catalog.jsonb;
     v_new jobstream.new_job[];
-    v_jobs jsonb := '{}';
+    v_jobs pg_catalog.jsonb := '{}';
 begin
     perform jobstream.act_as('enqueue');
     if v_fault is not null then
@@ -117,7 +122,7 @@ begin
         from jsonb_array_elements(create_pipeline.steps) with ordinality as e (step, place)
     );
     v_left := v_steps;
-    v_print := sha256(convert_to(jsonb_build_array(create_pipeline.name, v_steps)::text, 'UTF8'));
+    v_print := sha256(convert_to(jsonb_build_array(create_pipeline.name, v_steps)::pg_catalog.text, 'UTF8'));
 
     begin
         insert into jobstream.pipelines as p (name, owner, total_steps, idempotency_key, fingerprint, triggered_by)
@@ -166,7 +171,7 @@ begin
             );
         end if;
         select jsonb_agg(
-            (l.step - '{key,after}'::text[]) || jsonb_build_object(
+            (l.step - '{key,after}'::pg_catalog.text[]) || jsonb_build_object(
                 'owner', v_pipeline.owner,
                 'trigger', 'pipeline',
                 'triggered_by', v_pipeline.triggered_by,
@@ -185,7 +190,7 @@ begin
         )
         into v_layer
         from jsonb_array_elements(v_layer) with ordinality as l (step, place);
-        v_new := jobstream.read_new_jobs(v_layer);
+        v_new := jobstream.read_new_jobs(v_layer, array['trigger', 'pipeline_id', 'pipeline_step']);
         select v_jobs || jsonb_object_agg(n.pipeline_step, i.id)
         into v_jobs
         from jobstream.insert_jobs(v_new) as i
@@ -220,7 +225,7 @@ set search_path = ''
 as $$
 declare
     v_old jobstream.pipelines;
-    v_new record;
+    v_new pg_catalog.record;
 begin
     select p.* into v_old from jobstream.pipelines as p where p.id = p_id for update skip locked;
     if not found then
@@ -307,7 +312,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_ids text[] := array(select j.id from jobstream.jobs as j where j.pipeline_id = p_id order by j.id);
+    v_ids pg_catalog.text[] := array(select j.id from jobstream.jobs as j where j.pipeline_id = p_id order by j.id);
 begin
     if not exists (
         select from jobstream.pipelines as p where p.id = p_id and jobstream.may_touch(p.owner)
@@ -328,7 +333,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_ids text[] := jobstream.lock_pipeline_jobs(cancel_pipeline.id);
+    v_ids pg_catalog.text[] := jobstream.lock_pipeline_jobs(cancel_pipeline.id);
 begin
     perform jobstream.act_as('cancel');
     perform jobstream.cancel_held(array(
@@ -352,7 +357,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_ids text[] := jobstream.lock_pipeline_jobs(retry_pipeline.id);
+    v_ids pg_catalog.text[] := jobstream.lock_pipeline_jobs(retry_pipeline.id);
 begin
     perform jobstream.act_as('retry');
     v_ids := array(

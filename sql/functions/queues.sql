@@ -15,10 +15,10 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_fault text := coalesce(
+    v_fault pg_catalog.text := coalesce(
         'name ' || jobstream.name_fault(set_queue.name),
         case when set_queue.key_limit < 1 then 'key_limit must be at least 1' end,
-        case when set_queue.retention_days < 0 then 'retention_days must not be negative' end,
+        case when not set_queue.retention_days between 0 and 36500 then 'retention_days must be 0 to 36500' end,
         case when set_queue.rate_count = 0 or set_queue.rate_seconds < 1 then 'a rate must be at least 1' end,
         case
             when (set_queue.rate_count is null) <> (set_queue.rate_seconds is null)

@@ -16,8 +16,8 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_spec jsonb := coalesce(jobstream.flat_request(put_schedule.spec), '{}');
-    v_fault text := coalesce(
+    v_spec pg_catalog.jsonb := coalesce(jobstream.flat_request(put_schedule.spec), '{}');
+    v_fault pg_catalog.text := coalesce(
         'name ' || jobstream.name_fault(put_schedule.name),
         case
             when put_schedule.cron is null or put_schedule.cron !~ '^\s*\S+(\s+\S+){4,5}\s*$'
@@ -131,7 +131,7 @@ as $$
             'owner', p_schedule.owner, 'trigger', 'schedule', 'triggered_by', p_schedule.name,
             'cron_expr', p_schedule.cron
         )
-    ))) as i
+    ), array['trigger', 'cron_expr'])) as i
 $$;
 
 comment on function jobstream.enqueue_scheduled(jobstream.schedules) is 'Enqueues a schedule''s job; answers its id.';
@@ -166,7 +166,7 @@ set search_path = ''
 as $$
 declare
     v_schedule jobstream.schedules;
-    v_job text;
+    v_job pg_catalog.text;
 begin
     perform jobstream.act_as('maintain');
     select s.* into v_schedule from jobstream.schedules as s where s.name = fire_schedule.name for update;

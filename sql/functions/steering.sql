@@ -68,16 +68,13 @@ $$;
 
 comment on function jobstream.cancel_held(text[]) is 'Cancels locked jobs that are waiting, pending or failed.';
 
--- Starts locked jobs anew that ended or failed: counters at 0, a deadline that has passed and the result dropped,
--- history kept. They wait again for upstreams that have not ended.
-create function jobstream.restart_jobs(p_ids text[])
+-- What locked jobs that are started anew wait for again: upstreams that have not ended, or are started anew with them.
+create function jobstream.await_again(p_ids text[])
 returns void
-language plpgsql
+language sql
+volatile
 set search_path = ''
 as $$
-declare
-    v_now timestamptz := jobstream.clock();
-begin
     insert into jobstream.job_awaits (job_id, upstream_id)
     select distinct j.id, u.id
     from jobstream.jobs as j
@@ -86,8 +83,22 @@ begin
     where j.id = any (p_ids)
         and j.status <> 'failed'
         and (u.status not in ('done', 'dlq', 'cancelled') or u.id = any (p_ids))
-    on conflict do nothing;
+    on conflict do nothing
+$$;
 
+comment on function jobstream.await_again(text[]) is 'Notes what jobs that are started anew wait for again.';
+
+-- Starts locked jobs anew that ended or failed: counters at 0, a deadline that has passed and the result dropped,
+-- history kept. They wait again for upstreams that have not ended.
+create function jobstream.restart_jobs(p_ids text[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_now pg_catalog.timestamptz := jobstream.clock();
+begin
+    perform jobstream.await_again(p_ids);
     update jobstream.jobs as j
     set
         revision = j.revision + 1,
@@ -194,11 +205,11 @@ as $$
 declare
     v_gated boolean := p_job.concurrency_key is not null
         or exists (select from jobstream.job_awaits as a where a.job_id = p_job.id);
-    v_hold text := case
+    v_hold pg_catalog.text := case
         when v_gated then 'settling'
         when p_at > jobstream.clock() then 'time'
     end;
-    v_status text := case
+    v_status pg_catalog.text := case
         when v_hold is null or (p_job.status = 'pending' and p_at <= jobstream.clock()) then 'pending'
         when p_job.status = 'failed' then 'failed'
         else 'waiting'

@@ -14,7 +14,7 @@ as $$
     )
     from pg_control_system() as c
     cross join jobstream.settings as s
-    inner join pg_database as d on d.datname = current_database()
+    inner join pg_catalog.pg_database as d on d.datname = current_database()
     where s.name = 'epoch'
 $$;
 
@@ -50,8 +50,8 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_now text := jobstream.epoch_parts();
-    v_before text := (select s.value from jobstream.settings as s where s.name = 'epoch_entered');
+    v_now pg_catalog.text := jobstream.epoch_parts();
+    v_before pg_catalog.text := (select s.value from jobstream.settings as s where s.name = 'epoch_entered');
 begin
     if split_part(v_before, ':', 1) <> split_part(v_now, ':', 1) and exists (select from jobstream.job_events)
         -- Ordered, so that it reads the end of an index, whatever the planner thinks of the comparison.
@@ -98,7 +98,7 @@ begin
     update jobstream.event_horizon as h set max_xid = '3' where h.max_xid > '3';
     delete from jobstream.stream_snapshots;
     update jobstream.settings as s
-    set value = substr(replace(gen_random_uuid()::text, '-', ''), 1, 8)
+    set value = substr(replace(gen_random_uuid()::pg_catalog.text, '-', ''), 1, 8)
     where s.name = 'epoch';
     insert into jobstream.settings as s (name, value)
     values ('epoch_entered', jobstream.epoch_parts())

@@ -10,9 +10,9 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_id text := jobstream.new_id();
-    v_token text := 'jst_' || v_id || '_'
-        || replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+    v_id pg_catalog.text := jobstream.new_id();
+    v_token pg_catalog.text := 'jst_' || v_id || '_'
+        || replace(gen_random_uuid()::pg_catalog.text || gen_random_uuid()::pg_catalog.text, '-', '');
 begin
     if create_token.principal is null or char_length(create_token.principal) not between 1 and 256 then
         perform jobstream.refuse('JS400', 'principal must be 1 to 256 characters', '{"field": "principal"}');
@@ -61,7 +61,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
     v_token jobstream.tokens;
 begin
     select t.*
@@ -97,7 +97,7 @@ set search_path = ''
 as $$
 begin
     insert into jobstream.settings (name, value)
-    values ('secret_key', replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''))
+    values ('secret_key', replace(gen_random_uuid()::pg_catalog.text || gen_random_uuid()::pg_catalog.text, '-', ''))
     on conflict (name) do nothing;
     return (select s.value from jobstream.settings as s where s.name = 'secret_key');
 end

@@ -21,9 +21,9 @@ returns integer
 language sql
 immutable
 as $$
-    select pg_catalog.octet_length(p_json::text) - pg_catalog.octet_length(outside.text)
-        + pg_catalog.octet_length(pg_catalog.replace(outside.text, ' ', ''))
-    from (select pg_catalog.regexp_replace(p_json::text, '"(?:\\.|[^"\\])*"', '', 'g') as text) as outside
+    select pg_catalog.octet_length(p_json::pg_catalog.text) - pg_catalog.octet_length(outside.line)
+        + pg_catalog.octet_length(pg_catalog.replace(outside.line, ' ', ''))
+    from (select pg_catalog.regexp_replace(p_json::pg_catalog.text, '"(?:\\.|[^"\\])*"', '', 'g') as line) as outside
 $$;
 
 comment on function jobstream.json_length(jsonb) is 'Bytes of a JSON value as text without white space.';
@@ -35,7 +35,7 @@ language sql
 immutable
 as $$
     select case
-        when pg_catalog.pg_column_size(p_json) > 170000 and pg_catalog.octet_length(p_json::text) > 1048576
+        when pg_catalog.pg_column_size(p_json) > 170000 and pg_catalog.octet_length(p_json::pg_catalog.text) > 1048576
             and jobstream.json_length(p_json) > 1048576
         then 'is over 1 MiB'
     end
@@ -96,7 +96,7 @@ returns jsonb
 language sql
 immutable
 as $$
-    select '{"type": "exponential", "base": 5, "max": 120, "jitter": 0.1}'::jsonb || coalesce(p_backoff, '{}')
+    select '{"type": "exponential", "base": 5, "max": 120, "jitter": 0.1}'::pg_catalog.jsonb || coalesce(p_backoff, '{}')
 $$;
 
 comment on function jobstream.whole_backoff(jsonb) is 'A backoff with its defaults filled in.';
@@ -115,22 +115,33 @@ $$;
 
 comment on function jobstream.time_fault(timestamptz) is 'What is wrong with a time; null: nothing.';
 
--- The values of a job that a plain UPDATE may have changed.
+-- The values of a row that plain SQL wrote: what enqueue would refuse, and what workers and programs could not read.
 create function jobstream.check_values(p_job jobstream.jobs)
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
-    v_fault text := coalesce(
-        'queue ' || jobstream.name_fault(p_job.queue),
-        'kind ' || jobstream.name_fault(p_job.kind),
-        'args ' || jobstream.json_fault(p_job.args),
+    v_fault pg_catalog.text := coalesce(
+        array_to_string(jobstream.new_job_fault(row(
+            p_job.id, 1, p_job.kind, p_job.args, p_job.queue, p_job.priority, p_job.scheduled_at, null, p_job.deadline,
+            p_job.idempotency_key, p_job.max_attempts, p_job.backoff, p_job.timeout_seconds, p_job.labels,
+            p_job.concurrency_key, p_job.await_jobs, p_job.await_for,
+            case when p_job.unique_key is not null then coalesce(p_job.unique_for, 'active') end, p_job.unique_key,
+            p_job.owner, p_job.triggered_by, p_job.parent_job, p_job.class, p_job.mode, p_job.scope, p_job.trigger,
+            p_job.pipeline_id, p_job.pipeline_step, p_job.cron_expr, p_job.traceparent
+        )::jobstream.new_job), ' '),
         'result ' || jobstream.json_fault(p_job.result),
-        'labels ' || jobstream.labels_fault(p_job.labels),
-        'backoff ' || jobstream.backoff_fault(p_job.backoff),
-        'scheduled_at ' || jobstream.time_fault(p_job.scheduled_at),
-        'deadline ' || jobstream.time_fault(p_job.deadline)
+        'started_at ' || jobstream.time_fault(p_job.started_at),
+        'completed_at ' || jobstream.time_fault(p_job.completed_at),
+        'lease_until ' || jobstream.time_fault(p_job.lease_until),
+        case when jsonb_typeof(p_job.errors) <> 'array' then 'errors must be an array' end,
+        case when jsonb_typeof(p_job.progress) <> 'object' then 'progress must be an object' end,
+        case when not p_job.cost_usd between 0 and 1e18 then 'cost_usd must be a number from 0 to 1e18' end,
+        case
+            when p_job.trigger not in ('demand', 'schedule', 'pipeline', 'retry')
+            then 'trigger must be demand, schedule, pipeline or retry'
+        end
     );
 begin
     if v_fault is not null then

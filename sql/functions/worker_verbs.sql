@@ -10,7 +10,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
 begin
     update jobstream.jobs as j
     set
@@ -47,7 +47,7 @@ set search_path = ''
 set enable_seqscan = off
 as $$
 declare
-    v_fault text := jobstream.json_fault(complete.result);
+    v_fault pg_catalog.text := jobstream.json_fault(complete.result);
     v_job jobstream.jobs;
 begin
     perform jobstream.act_as('work');
@@ -92,10 +92,10 @@ set search_path = ''
 set enable_seqscan = off
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
-    v_places tid[];
-    v_results jsonb;
-    v_too_long text[];
+    v_now pg_catalog.timestamptz := jobstream.clock();
+    v_places pg_catalog.tid[];
+    v_results pg_catalog.jsonb;
+    v_too_long pg_catalog.text[];
 begin
     perform jobstream.act_as('work');
     if cardinality(ids) <> cardinality(attempts) or cardinality(ids) <> coalesce(cardinality(results), cardinality(ids))
@@ -179,8 +179,8 @@ set enable_seqscan = off
 as $$
 declare
     v_job jobstream.jobs;
-    v_error jsonb;
-    v_due timestamptz;
+    v_error pg_catalog.jsonb;
+    v_due pg_catalog.timestamptz;
 begin
     perform jobstream.act_as('work');
     if jobstream.time_fault(fail.retry_at) is not null then
@@ -218,7 +218,7 @@ set enable_seqscan = off
 as $$
 declare
     v_job jobstream.jobs;
-    v_error jsonb;
+    v_error pg_catalog.jsonb;
 begin
     perform jobstream.act_as('work');
     v_job := jobstream.lock_attempt(reject_result.id, reject_result.attempt, 'reject');
@@ -279,8 +279,8 @@ set search_path = ''
 set enable_seqscan = off
 as $$
 declare
-    v_until timestamptz := jobstream.clock() + heartbeat.lease;
-    v_places tid[];
+    v_until pg_catalog.timestamptz := jobstream.clock() + heartbeat.lease;
+    v_places pg_catalog.tid[];
 begin
     perform jobstream.act_as('work');
     if cardinality(ids) <> cardinality(attempts) then
@@ -443,7 +443,7 @@ begin
         perform jobstream.refuse(
             'JS400', 'type must be [a-z][a-z0-9_.-]{0,63} and none of the product''s own types', '{"field": "type"}'
         );
-    elsif pg_column_size(emit.data) > 10000 and octet_length(emit.data::text) > 65536
+    elsif pg_column_size(emit.data) > 10000 and octet_length(emit.data::pg_catalog.text) > 65536
         and jobstream.json_length(emit.data) > 65536
     then
         perform jobstream.refuse('JS400', 'data must be at most 64 KiB', '{"field": "data"}');

@@ -1,5 +1,6 @@
 -- The one table an operator needs. A change of status is never HOT (status stands in index predicates), so every index
--- is paid about three times in a job's life: each has a comment naming who needs it.
+-- is paid about three times in a job's life: each has a comment naming who needs it. Vacuum does not cut the file short:
+-- claims would wait for its lock, and the space is needed again.
 create table jobstream.jobs (
     id text collate "C" not null default jobstream.new_id(),
     queue text collate "C" not null default 'default',
@@ -84,7 +85,8 @@ with (
     autovacuum_vacuum_scale_factor = 0.02,
     autovacuum_vacuum_threshold = 1000,
     autovacuum_analyze_scale_factor = 0.05,
-    autovacuum_vacuum_cost_delay = 1
+    autovacuum_vacuum_cost_delay = 1,
+    vacuum_truncate = off
 );
 
 create index jobs_to_claim on jobstream.jobs (queue, priority, id) where status = 'pending';

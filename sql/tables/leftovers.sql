@@ -1,5 +1,6 @@
 -- No change waits for rows that it only touches on behalf of others (followers, the next of a key, a pipeline's row): what
--- it finds locked is noted here in the same transaction, and looked at after its commit by claim() or maintain().
+-- it finds locked, and what is too much for it, is noted here in the same transaction, and looked at after its commit by
+-- claim() or maintain().
 -- Normally empty.
 create table jobstream.leftovers (
     id bigint generated always as identity,
@@ -12,9 +13,9 @@ create table jobstream.leftovers (
 );
 
 comment on table jobstream.leftovers is
-'What a change could not finish because somebody held a lock: one of a follower, a concurrency key, a pipeline.';
+'What a change left because it was locked or too much: one of an upstream, a concurrency key, a pipeline.';
 comment on column jobstream.leftovers.id is 'Order of arrival.';
-comment on column jobstream.leftovers.job_id is 'A job whose upstream ended.';
+comment on column jobstream.leftovers.job_id is 'A job that ended and still has followers.';
 comment on column jobstream.leftovers.queue is 'With concurrency_key: a key that has room.';
 comment on column jobstream.leftovers.concurrency_key is 'With queue: a key that has room.';
 comment on column jobstream.leftovers.pipeline_id is 'A pipeline whose row is to be computed anew.';

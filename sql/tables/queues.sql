@@ -14,7 +14,7 @@ create table jobstream.queues (
     retention_days integer not null default 7,
     created_at timestamptz not null default jobstream.clock(),
     constraint queues_name_form check (name ~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$'),
-    constraint queues_limits_positive check (max_running >= 0 and key_limit >= 1 and retention_days >= 0),
+    constraint queues_limits_positive check (max_running >= 0 and key_limit >= 1 and retention_days between 0 and 36500),
     constraint queues_rate_whole check (
         (rate_count is null) = (rate_seconds is null) and rate_count >= 1 and rate_seconds >= 1
     )

@@ -8,7 +8,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
 begin
     perform jobstream.act_as('');
     new.revision := 1;
@@ -54,7 +54,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_now timestamptz := jobstream.clock();
+    v_now pg_catalog.timestamptz := jobstream.clock();
     v_gated boolean;
 begin
     perform jobstream.act_as('');
@@ -137,6 +137,7 @@ begin
             when new.status = 'dlq' and new.deadline <= v_now then 'deadline'
             else 'requested'
         end;
+        delete from jobstream.job_awaits as a where a.job_id = old.id;
         return new;
     end if;
     if jobstream.is_terminal(old.status) then
@@ -148,7 +149,9 @@ begin
         new.completed_at := null;
         new.reason := null;
         new.deadline := case when new.deadline > v_now then new.deadline end;
-        v_gated := new.concurrency_key is not null;
+        perform jobstream.await_again(array[old.id]);
+        v_gated := new.concurrency_key is not null
+            or exists (select from jobstream.job_awaits as a where a.job_id = old.id);
     end if;
     if new.status = 'failed' then
         new.hold := 'settling';

@@ -26,7 +26,7 @@ immutable
 as $$
     select case
         when p_status = 'done' and pg_catalog.pg_column_size(p_result) > 1300
-            and pg_catalog.octet_length(p_result::text) > 8192
+            and pg_catalog.octet_length(p_result::pg_catalog.text) > 8192
         then pg_catalog.jsonb_build_object('from', p_from, 'reason', p_reason, 'result_omitted', true)
         when p_status = 'done'
         then pg_catalog.jsonb_build_object('from', p_from, 'reason', p_reason, 'result', p_result)
@@ -68,7 +68,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_by text := jobstream.actor();
+    v_by pg_catalog.text := jobstream.actor();
 begin
     perform jobstream.keep_events_durable();
     insert into jobstream.job_events (
@@ -110,7 +110,7 @@ set enable_mergejoin = off
 set enable_hashjoin = on
 as $$
 declare
-    v_by text := jobstream.actor();
+    v_by pg_catalog.text := jobstream.actor();
 begin
     perform jobstream.keep_events_durable();
     insert into jobstream.job_events (
@@ -192,7 +192,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_by text;
+    v_by pg_catalog.text;
 begin
     -- A worker's verbs delete nothing: this is plain SQL in the transaction of one.
     if jobstream.verb() = 'work' then
@@ -225,6 +225,27 @@ create trigger record_updates
 after update on jobstream.jobs
 referencing old table as old_rows new table as new_rows
 for each statement execute function jobstream.record_updates();
+
+-- What a session says of itself is not believed in a DELETE of its own: those who are subject to row security are not
+-- the functions of this schema.
+create function jobstream.forget_verb()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    perform set_config('jobstream.verb', '', true);
+    return null;
+end
+$$;
+
+comment on function jobstream.forget_verb() is 'Trigger: a plain DELETE is nobody''s verb.';
+
+create trigger forget_verb
+before delete on jobstream.jobs
+for each statement
+when (pg_catalog.row_security_active('jobstream.jobs'::regclass))
+execute function jobstream.forget_verb();
 
 create trigger record_deletes
 after delete on jobstream.jobs

@@ -1,7 +1,7 @@
 -- After a statement that ended jobs: who awaited them is released or cancelled, and their concurrency keys pass to the
 -- next, all in the same transaction. Where nobody awaits anybody and no keys are used, this is two cheap looks.
--- Whoever is locked by somebody else is left to settle_jobs(); so is what lies deep in a chain, which nests a trigger a
--- link.
+-- Whoever is locked by somebody else is left to settle_jobs(); so are followers beyond the first 500, whom the worker that
+-- completes their upstream should not wait for, and what lies deep in a chain, which nests a trigger a link.
 create function jobstream.release_followers()
 returns trigger
 language plpgsql
@@ -10,27 +10,24 @@ set search_path = ''
 set enable_seqscan = off
 as $$
 declare
-    v_followers text[];
-    v_free text[] := '{}';
+    v_ended pg_catalog.text[];
 begin
     if exists (select from jobstream.job_awaits) then
-        v_followers := array(
-            select distinct a.job_id
+        -- limit 1: an EXISTS may be planned as a join with all who wait.
+        v_ended := array(
+            select n.id
             from new_rows as n
-            cross join lateral (
-                select t.job_id from jobstream.job_awaits as t where t.upstream_id = n.id offset 0
-            ) as a
+            cross join lateral (select from jobstream.job_awaits as t where t.upstream_id = n.id limit 1) as a
             where n.status in ('done', 'dlq', 'cancelled')
         );
-        if v_followers <> '{}' then
+        if v_ended <> '{}' then
             if pg_trigger_depth() <= 12 then
-                v_free := jobstream.take_jobs(v_followers);
+                perform jobstream.free_followers(v_ended, 500);
             end if;
             insert into jobstream.leftovers (job_id)
-            select f.id from unnest(v_followers) as f (id)
-            except
-            select f.id from unnest(v_free) as f (id);
-            perform jobstream.resolve_awaits(v_free);
+            select e.id
+            from unnest(v_ended) as e (id)
+            cross join lateral (select from jobstream.job_awaits as t where t.upstream_id = e.id limit 1) as a;
         end if;
     end if;
 

@@ -11,6 +11,7 @@ from tests.support.sql import (
     call,
     claim,
     claimed,
+    counts,
     data_of,
     ended,
     enqueue,
@@ -29,6 +30,11 @@ from tests.support.sql import (
 async def awaits_left(conn: Connection) -> int:
     """Return how many rows of job_awaits are left."""
     return int(await conn.fetchval("select count(*) from jobstream.job_awaits"))
+
+
+async def leftovers(conn: Connection) -> int:
+    """Return how many rows of leftovers there are."""
+    return int(await conn.fetchval("select count(*) from jobstream.leftovers"))
 
 
 async def test_follower_is_pending_the_moment_its_upstream_is_done(conn: Connection) -> None:
@@ -234,7 +240,7 @@ async def test_follower_that_somebody_holds_is_let_through_after_the_commit(
         await maintain(conn)
     await clock.advance(1)
     assert await claimed(conn) == [follower]
-    assert await conn.fetchval("select count(*) from jobstream.leftovers") == 0
+    assert await leftovers(conn) == 0
 
 
 async def test_followers_that_cannot_be_settled_yet_never_starve_the_others(
@@ -257,5 +263,64 @@ async def test_retry_of_a_follower_waits_again_for_an_upstream_that_is_open(conn
     assert await call(conn, "retry", follower) == "waiting"
     await maintain(conn)
     assert await claimed(conn) == [upstream]
+    await call(conn, "complete", upstream, 1)
+    assert await status_of(conn, follower) == "pending"
+
+
+async def test_worker_that_completes_an_upstream_frees_a_batch_of_its_followers_and_others_the_rest(
+    conn: Connection,
+) -> None:
+    upstream = await running(conn)
+    followers = await fill(conn, 1_200, await_jobs=[upstream])
+    await maintain(conn)
+    await call(conn, "complete", upstream, 1)
+    assert (await counts(conn))["waiting"] == 700
+    assert "has ended" in await call(conn, "explain_job", followers[-1])
+    await claimed(conn, 1)
+    assert (await counts(conn))["waiting"] == 500
+    await maintain(conn)
+    assert await counts(conn) == {"done": 1, "running": 1, "pending": 1_199}
+    assert await awaits_left(conn) == await leftovers(conn) == 0
+
+
+async def test_upstream_started_anew_keeps_the_followers_that_nobody_has_looked_at(conn: Connection) -> None:
+    upstream = await running(conn)
+    await fill(conn, 600, await_jobs=[upstream])
+    await maintain(conn)
+    await call(conn, "fail", upstream, 1, '"boom"', retryable=False)
+    await call(conn, "retry", upstream)
+    await maintain(conn)
+    assert await counts(conn) == {"pending": 1, "cancelled": 500, "waiting": 100}
+    assert await leftovers(conn) == 0
+    await claimed(conn, 1)
+    await call(conn, "complete", upstream, 2)
+    assert await counts(conn) == {"done": 1, "cancelled": 500, "pending": 100}
+
+
+async def test_followers_that_somebody_holds_keep_nobody_else_waiting(
+    conn: Connection, connect: Connect, clock: Clock
+) -> None:
+    upstream = await running(conn)
+    followers = await fill(conn, 600, await_jobs=[upstream])
+    await maintain(conn)
+    operator = await connect()
+    async with operator.transaction():
+        await operator.fetch("select from jobstream.jobs where id = any($1) for update", followers[:550])
+        await call(conn, "complete", upstream, 1)
+        await maintain(conn)
+        assert await counts(conn) == {"done": 1, "waiting": 550, "pending": 50}
+    await clock.advance(1)
+    await maintain(conn)
+    assert await counts(conn) == {"done": 1, "pending": 600}
+
+
+async def test_follower_cancelled_and_started_anew_by_plain_updates_waits_again(conn: Connection) -> None:
+    upstream = await running(conn)
+    follower = await enqueue(conn, await_jobs=[upstream])
+    await conn.execute("update jobstream.jobs set status = 'cancelled' where id = $1", follower)
+    assert await awaits_left(conn) == 0
+    await conn.execute("update jobstream.jobs set status = 'pending' where id = $1", follower)
+    await maintain(conn)
+    assert await status_of(conn, follower) == "waiting"
     await call(conn, "complete", upstream, 1)
     assert await status_of(conn, follower) == "pending"

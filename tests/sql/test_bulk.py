@@ -109,7 +109,18 @@ async def test_filters_are_those_of_lists(conn: Connection, filter: dict[str, An
 
 
 @pytest.mark.parametrize(
-    "filter", ["[]", "7", "null", '{"colour": "red"}', '{"since": "soon"}', '{"until": 7}', '{"kind": {}}']
+    "filter",
+    [
+        "[]",
+        "7",
+        "null",
+        '{"colour": "red"}',
+        '{"since": "soon"}',
+        '{"until": 7}',
+        '{"kind": {}}',
+        '{"since": ["2020-01-01"]}',
+        '{"q": ["a"]}',
+    ],
 )
 async def test_bad_filter_is_refused(conn: Connection, filter: str) -> None:
     with refused("JS400"):

@@ -264,3 +264,20 @@ async def test_ten_thousand_keys_in_one_update_need_no_more_locks_than_there_are
     await enqueue_many(conn, jobs)
     await conn.execute("update jobstream.jobs set status = 'cancelled'")
     assert await counts(conn) == {"cancelled": 10_000}
+
+
+async def test_key_with_room_for_thousands_is_filled_and_emptied_in_batches(conn: Connection) -> None:
+    await fill(conn, 1_200, concurrency_key="c")
+    await maintain(conn)
+    await call(conn, "set_queue", "default", key_limit=2_000)
+    await claim(conn)
+    assert (await counts(conn))["waiting"] == 699
+    await maintain(conn)
+    assert await counts(conn) == {"running": 1, "pending": 1_199}
+    await call(conn, "set_queue", "default", key_limit=3)
+    await claim(conn, 0)
+    assert (await counts(conn))["waiting"] == 500
+    await maintain(conn)
+    assert await counts(conn) == {"running": 1, "pending": 2, "waiting": 1_197}
+    first = await conn.fetch("select id from jobstream.jobs where status <> 'waiting' order by id")
+    assert first == await conn.fetch("select id from jobstream.jobs order by id limit 3")

@@ -70,7 +70,13 @@ async def test_nobody_listens_or_nobody_can(conn: Connection) -> None:
     job_id = await enqueue(conn)
     assert (await explain(conn, job_id)).startswith("no registered worker listens to queue default")
     await worker(conn, "{other}")
-    assert await explain(conn, job_id) == "no live worker of queue default has a handler for kind work"
+    nobody_can = "no live worker of queue default has a handler for kind work"
+    assert await explain(conn, job_id) == nobody_can
+    await claim(conn)
+    await call(conn, "release", job_id, 1, HOUR)
+    told = await explain(conn, job_id)
+    assert told.startswith("due at 20")
+    assert told.endswith(nobody_can)
 
 
 async def test_place_in_the_queue(conn: Connection) -> None:

@@ -121,6 +121,8 @@ async def test_form_of_http_is_understood_too(conn: Connection) -> None:
         [{"key": "a", "kind": "a b"}],
         [{"key": "a", "kind": "a", "colour": "red"}],
         [{"key": "a", "spec": 7}],
+        [{"key": "a", "kind": "a", "await_jobs": 7}],
+        [{"key": "a", "spec": {"kind": "a"}, "scheduling": {"await_jobs": "x"}}],
         [{"key": "a", "kind": "a", "pipeline_id": "x", "priority": "high"}],
     ],
     ids=json.dumps,

@@ -133,6 +133,16 @@ async def test_neither_attempt_nor_creation_can_be_changed(conn: Connection, cha
         "scheduled_at = 'infinity'",
         "scheduled_at = '20000-01-01'",
         "deadline = '-infinity'",
+        "started_at = 'infinity'",
+        "errors = '{}'",
+        "progress = '7'",
+        "cost_usd = 'NaN'",
+        "max_attempts = 0",
+        "timeout_seconds = 0",
+        "await_for = 'x'",
+        "concurrency_key = ''",
+        "parent_job = 'x'",
+        "trigger = 'x'",
     ],
 )
 async def test_values_that_enqueue_refuses_are_refused(conn: Connection, change: str) -> None:
@@ -143,7 +153,7 @@ async def test_values_that_enqueue_refuses_are_refused(conn: Connection, change:
 
 @pytest.mark.parametrize(
     "change",
-    ["lease_until = now()", "worker = 'w'", "reason = 'requested'", "max_attempts = 0", "attempt = -1"],
+    ["lease_until = now()", "worker = 'w'", "reason = 'requested'", "failures = -1", "attempt = -1"],
 )
 async def test_invariants_hold(conn: Connection, change: str) -> None:
     job_id = await enqueue(conn)

@@ -70,6 +70,20 @@ async def test_no_retention_at_all_still_keeps_keys_for_a_day(conn: Connection, 
     assert await status_of(conn, keyed) is None
 
 
+async def test_pipeline_stays_until_its_key_is_a_day_old(conn: Connection, clock: Clock) -> None:
+    await call(conn, "set_queue", "default", retention_days=0)
+    made = """select jobstream.create_pipeline('p', '[{"key": "a", "kind": "a"}]', 'k') ->> 'id'"""
+    pipeline = await conn.fetchval(made)
+    await call(conn, "cancel_pipeline", pipeline)
+    for wait in (120, DAY - 180):
+        await clock.advance(wait)
+        await maintain(conn)
+        assert await conn.fetchval(made) == pipeline
+    await clock.advance(121)
+    await maintain(conn)
+    assert await conn.fetchval("select count(*) from jobstream.pipelines") == 0
+
+
 async def test_more_than_a_batch_goes_by_calling_again_at_once(conn: Connection, clock: Clock) -> None:
     await fill(conn, 12_000)
     await conn.execute("update jobstream.jobs set status = 'cancelled'")

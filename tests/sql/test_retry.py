@@ -155,5 +155,7 @@ async def test_dead_letters_are_retried_by_queue_and_kind_oldest_first(conn: Con
     assert await conn.fetchval("select jobstream.retry_dlq('a', 'work', 1)") == 1
     assert (await status_of(conn, one), await status_of(conn, two)) == ("pending", "dlq")
     assert await conn.fetchval("select jobstream.retry_dlq('a', 'other', 9)") == 0
+    with refused("JS400"):
+        await conn.execute("select jobstream.retry_dlq(max => -1)")
     assert await conn.fetchval("select jobstream.retry_dlq()") == 2
     assert await counts(conn) == {"pending": 3}

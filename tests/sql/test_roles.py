@@ -1,6 +1,7 @@
 """The four roles: a matrix of what each may call and write, and what each sees when it logs in."""
 
 import itertools
+import json
 
 import asyncpg
 import pytest
@@ -272,6 +273,35 @@ async def test_operator_cannot_talk_its_way_past_the_checks(
     last = (await events(conn, job_id))[-1]
     assert (last["status"], last["by"] is not None) == ("done", True)
     assert (await job(conn, job_id))["completed_at"] is not None
+
+
+@pytest.mark.parametrize(("role", "believed"), [(PRODUCE, False), (WORK, True), (OPERATE, True)])
+async def test_principal_is_believed_of_those_who_may_act_for_others(
+    conn: Connection, as_role: Connect, role: str, believed: bool
+) -> None:
+    session = await as_role(role)
+    await session.execute("set jobstream.principal = 'ann'")
+    [event] = await events(conn, await enqueue(session))
+    assert (event["by"] == "ann") == believed
+    assert event["by"] is not None
+
+
+async def test_operator_that_deletes_is_not_taken_for_maintenance(conn: Connection, as_role: Connect) -> None:
+    job_id = await ended(conn)
+    operator = await as_role(OPERATE, "jobstream_test_op")
+    await operator.execute("set jobstream.verb = 'maintain'")
+    await operator.execute("delete from jobstream.jobs where id = $1", job_id)
+    assert (await events(conn, job_id))[-1]["by"] == "jobstream_test_op"
+
+
+async def test_nobody_enqueues_into_a_pipeline_or_in_the_name_of_a_schedule(conn: Connection) -> None:
+    for field in ("trigger", "pipeline_id", "pipeline_step", "cron_expr"):
+        for statement in (
+            "select from jobstream.enqueue_many(jsonb_build_array($1::jsonb))",
+            "select jobstream.put_schedule('s', '* * * * *', 'UTC', $1)",
+        ):
+            with refused("JS400", f"unknown field {field}"):
+                await conn.fetch(statement, json.dumps({"kind": "a", field: "x"}))
 
 
 @pytest.mark.parametrize("role", ROLES)

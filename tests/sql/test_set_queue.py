@@ -71,6 +71,7 @@ async def test_what_is_not_given_stays(conn: Connection) -> None:
     [
         {"key_limit": 0},
         {"retention_days": -1},
+        {"retention_days": 36_501},
         {"rate_count": 5},
         {"rate_seconds": 5},
         {"rate_count": 0, "rate_seconds": 1},
