@@ -3,6 +3,8 @@
 -- What workers, producers and maintenance call plans without sequential scans: a session keeps the plans that it made when
 -- a table was small, and would go through all of it for each job once it is large. Claims and maintenance plan without
 -- bitmaps too: these read all that is pending, or due, before the first is taken, where an index gives them in order.
+-- Plans are kept: one made for the values at hand looks cheaper, and to make it anew at each call took up to half of a
+-- verb's time (heartbeat 0.42 to 0.24 ms, complete_many 0.46 to 0.34, maintain 1.2 to 0.7 with little to do).
 
 -- How many jobs a queue may hand out now, at most p_limit: pause, max_running and rate. Where max_running or a rate is
 -- set the queue's row stays locked until the transaction ends, and counting is a statement of its own after the lock:
@@ -120,6 +122,7 @@ language plpgsql
 security definer
 set search_path = ''
 set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 set enable_bitmapscan = off
 as $$
 declare

@@ -452,6 +452,7 @@ language plpgsql
 security definer
 set search_path = ''
 set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 set enable_bitmapscan = off
 as $$
 declare

@@ -45,6 +45,7 @@ language plpgsql
 security definer
 set search_path = ''
 set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_fault pg_catalog.text := jobstream.json_fault(complete.result);
@@ -90,6 +91,7 @@ language plpgsql
 security definer
 set search_path = ''
 set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_now pg_catalog.timestamptz := jobstream.clock();
@@ -176,6 +178,7 @@ language plpgsql
 security definer
 set search_path = ''
 set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_job jobstream.jobs;
@@ -215,6 +218,7 @@ language plpgsql
 security definer
 set search_path = ''
 set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_job jobstream.jobs;
@@ -244,6 +248,7 @@ language plpgsql
 security definer
 set search_path = ''
 set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_job jobstream.jobs;
@@ -277,6 +282,7 @@ language plpgsql
 security definer
 set search_path = ''
 set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_until pg_catalog.timestamptz := jobstream.clock() + heartbeat.lease;
@@ -337,6 +343,7 @@ language plpgsql
 security definer
 set search_path = ''
 set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_job jobstream.jobs;
@@ -408,6 +415,7 @@ language plpgsql
 security definer
 set search_path = ''
 set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 begin
     perform jobstream.act_as('work');
@@ -433,6 +441,7 @@ language plpgsql
 security definer
 set search_path = ''
 set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 begin
     perform jobstream.act_as('work');
