@@ -3885,8 +3885,8 @@ begin
         perform jobstream.refuse('JS400', 'days must be 1 to 3650', jsonb_build_object('field', 'days'));
     end if;
     update jobstream.settings as s
-    set value = days::text
-    where s.name = 'event_retention_days' and s.value <> days::text;
+    set value = days::pg_catalog.text
+    where s.name = 'event_retention_days' and s.value <> days::pg_catalog.text;
 end
 $$;
 
