@@ -28,7 +28,7 @@ $$;
 comment on function jobstream.clock() is
 'The only clock: every time in this schema comes from here.';
 
--- functions/new_id.sql
+-- functions/new_id/id_sequence.sql
 -- Ids are ULIDs: 10 characters of milliseconds, 10 of a sequence, 6 random. The sequence makes ids rise within a
 -- statement and a millisecond; the random part keeps ids of several databases apart. Sequence and random part are
 -- hexadecimal, a subset of Crockford's alphabet, which PostgreSQL prints at a tenth of the cost of base32. Time and tail
@@ -38,6 +38,7 @@ create sequence jobstream.id_sequence as bigint cache 32;
 comment on sequence jobstream.id_sequence is
 'Middle part of every id made by jobstream.new_id().';
 
+-- functions/new_id/base32_digit.sql
 create function jobstream.base32_digit(p_value bigint, p_place integer)
 returns text
 language sql
@@ -51,6 +52,7 @@ $$;
 comment on function jobstream.base32_digit(bigint, integer) is
 'One digit of a number in Crockford''s base32; place 0 is the last.';
 
+-- functions/new_id/id_time.sql
 create function jobstream.id_time(p_at timestamptz)
 returns text
 language sql
@@ -64,6 +66,7 @@ $$;
 comment on function jobstream.id_time(timestamptz) is
 'First ten characters of an id made at that time: the lower bound of a range of ids.';
 
+-- functions/new_id/id_tail.sql
 create function jobstream.id_tail()
 returns text
 language sql
@@ -80,6 +83,7 @@ $$;
 comment on function jobstream.id_tail() is
 'Last sixteen characters of a new id: sequence and random.';
 
+-- functions/new_id/new_id.sql
 create function jobstream.new_id()
 returns text
 language sql
@@ -91,6 +95,7 @@ $$;
 comment on function jobstream.new_id() is
 'A new ULID: 26 upper-case characters that rise with time. Ids are made here and nowhere else.';
 
+-- functions/new_id/is_id.sql
 create function jobstream.is_id(p_text text)
 returns boolean
 language sql
@@ -102,7 +107,7 @@ $$;
 comment on function jobstream.is_id(text) is
 'Whether a text has the form of an id.';
 
--- functions/errors.sql
+-- functions/refuse.sql
 -- Raises one of our own errors. Returns text so that an expression can end in a refusal.
 -- Codes: JS400 bad argument, JS404 no such job, JS409 not in this state, JS410 lease lost, JS422 key used with another
 -- body, JS423 key busy.
@@ -718,7 +723,7 @@ comment on column jobstream.leftovers.concurrency_key is 'With queue: a key that
 comment on column jobstream.leftovers.pipeline_id is 'A pipeline whose row is to be computed anew.';
 comment on column jobstream.leftovers.look_at is 'Not before this time, because it was locked still; null: at once.';
 
--- functions/states.sql
+-- functions/states/may_become.sql
 -- Contract of states, in one expression: which status may follow which. Who may do it is decided by the verbs.
 create function jobstream.may_become(p_from text, p_to text)
 returns boolean
@@ -740,6 +745,7 @@ $$;
 comment on function jobstream.may_become(text, text) is
 'Whether a job may go from one status to the other.';
 
+-- functions/states/is_terminal.sql
 create function jobstream.is_terminal(p_status text)
 returns boolean
 language sql
@@ -751,7 +757,7 @@ $$;
 comment on function jobstream.is_terminal(text) is
 'Whether nothing follows a status by itself.';
 
--- functions/actor.sql
+-- functions/actor/act_as.sql
 -- The verb at work, for events: each public function that writes jobs names its own at its start, and a plain UPDATE
 -- clears it (check_update). It is not a SET clause of the functions, because only a superuser may create those with a
 -- setting of one's own.
@@ -769,6 +775,7 @@ $$;
 
 comment on function jobstream.act_as(text) is 'Names the verb at work, until the transaction ends or another is named.';
 
+-- functions/actor/verb.sql
 create function jobstream.verb()
 returns text
 language sql
@@ -780,6 +787,7 @@ $$;
 comment on function jobstream.verb() is
 'The function of this schema at work; empty: plain SQL.';
 
+-- functions/actor/may_touch.sql
 -- Without jobstream_work or jobstream_operate a database user acts only for its own name and for nobody.
 -- A definer's function: current_user is the owner of the schema here.
 create function jobstream.may_touch(p_owner text)
@@ -800,6 +808,7 @@ $$;
 comment on function jobstream.may_touch(text) is
 'Whether this database user may steer jobs of that owner.';
 
+-- functions/actor/actor.sql
 -- Who is at work, for events: null for a worker's own verbs. A principal is whom a program says that it acts for: only
 -- those are believed who may act for others.
 create function jobstream.actor()
@@ -824,6 +833,7 @@ $$;
 comment on function jobstream.actor() is
 'Who acts: principal, or database user and application; null for a worker.';
 
+-- functions/actor/may_see.sql
 create function jobstream.may_see(p_owner text)
 returns boolean
 language sql
@@ -841,10 +851,7 @@ $$;
 comment on function jobstream.may_see(text) is
 'Whether this database user may see jobs of that owner.';
 
--- functions/values.sql
--- What values may look like: the limits of the contract, in one place for enqueue and for plain UPDATEs.
--- Each function answers what is wrong, in words, or null.
-
+-- functions/values/name_fault.sql
 create function jobstream.name_fault(p_name text)
 returns text
 language sql
@@ -859,6 +866,7 @@ $$;
 
 comment on function jobstream.name_fault(text) is 'What is wrong with the name of a queue or kind; null: nothing.';
 
+-- functions/values/json_length.sql
 -- Bytes of a JSON value as text without white space, as programs send it: the blanks outside of texts are jsonb's own.
 create function jobstream.json_length(p_json jsonb)
 returns integer
@@ -872,6 +880,7 @@ $$;
 
 comment on function jobstream.json_length(jsonb) is 'Bytes of a JSON value as text without white space.';
 
+-- functions/values/json_fault.sql
 -- pg_column_size is cheap and at most six times smaller than the text (control characters are escaped in text).
 create function jobstream.json_fault(p_json jsonb)
 returns text
@@ -887,6 +896,7 @@ $$;
 
 comment on function jobstream.json_fault(jsonb) is 'What is wrong with the size of args or a result; null: nothing.';
 
+-- functions/values/labels_fault.sql
 create function jobstream.labels_fault(p_labels jsonb)
 returns text
 language sql
@@ -910,6 +920,7 @@ $$;
 
 comment on function jobstream.labels_fault(jsonb) is 'What is wrong with labels; null: nothing.';
 
+-- functions/values/backoff_fault.sql
 create function jobstream.backoff_fault(p_backoff jsonb)
 returns text
 language sql
@@ -934,6 +945,7 @@ $$;
 
 comment on function jobstream.backoff_fault(jsonb) is 'What is wrong with a backoff; null: nothing.';
 
+-- functions/values/whole_backoff.sql
 -- A backoff with its defaults filled in.
 create function jobstream.whole_backoff(p_backoff jsonb)
 returns jsonb
@@ -945,6 +957,7 @@ $$;
 
 comment on function jobstream.whole_backoff(jsonb) is 'A backoff with its defaults filled in.';
 
+-- functions/values/time_fault.sql
 -- Years from 1 to 9999: what other languages can read.
 create function jobstream.time_fault(p_at timestamptz)
 returns text
@@ -959,6 +972,7 @@ $$;
 
 comment on function jobstream.time_fault(timestamptz) is 'What is wrong with a time; null: nothing.';
 
+-- functions/values/check_values.sql
 -- The values of a row that plain SQL wrote: what enqueue would refuse, and what workers and programs could not read.
 create function jobstream.check_values(p_job jobstream.jobs)
 returns void
@@ -997,7 +1011,7 @@ $$;
 comment on function jobstream.check_values(jobstream.jobs) is
 'Refuses (JS400) values that enqueue would refuse.';
 
--- functions/job_labels.sql
+-- functions/job_labels/labels_of.sql
 -- The rows of job_labels for one job.
 create function jobstream.labels_of(p_labels jsonb, p_kind text, p_queue text, p_owner text)
 returns table (name text, value text)
@@ -1014,6 +1028,7 @@ $$;
 
 comment on function jobstream.labels_of(jsonb, text, text, text) is 'The rows of job_labels for one job.';
 
+-- functions/job_labels/relabel_job.sql
 -- Follows plain UPDATEs of labels, kind and queue.
 create function jobstream.relabel_job(p_old jobstream.jobs, p_new jobstream.jobs)
 returns void
@@ -1034,10 +1049,7 @@ $$;
 comment on function jobstream.relabel_job(jobstream.jobs, jobstream.jobs) is
 'Writes a job''s rows of job_labels anew.';
 
--- triggers/record_jobs.sql
--- Everything that happens to jobs becomes an event here, one INSERT for a whole statement: a claim of 100 jobs costs one
--- statement of 100 events. The job's row lock is held, so for one job the order of ids is the order of commits.
-
+-- triggers/record_jobs/keep_events_durable.sql
 -- A stream may deliver what a commit with synchronous_commit = off could still take back in a crash, and then hand its
 -- xid out again: such transactions are raised to local.
 create function jobstream.keep_events_durable()
@@ -1055,6 +1067,7 @@ $$;
 comment on function jobstream.keep_events_durable() is
 'Raises synchronous_commit from off to local for this transaction.';
 
+-- triggers/record_jobs/status_data.sql
 -- What a status event says beside the status. A result over 8 KiB gives way to a mark.
 create function jobstream.status_data(p_from text, p_status text, p_reason text, p_result jsonb, p_error text)
 returns jsonb
@@ -1078,6 +1091,7 @@ $$;
 comment on function jobstream.status_data(text, text, text, jsonb, text) is
 'The data of a status event: {from, reason, result | result_omitted | error}.';
 
+-- triggers/record_jobs/legal_from.sql
 -- The status before, if the change is legal; an error otherwise.
 create function jobstream.legal_from(
     p_id text, p_from text, p_to text, p_from_attempt integer, p_to_attempt integer
@@ -1098,6 +1112,7 @@ $$;
 comment on function jobstream.legal_from(text, text, text, integer, integer) is
 'The status before a change, after checking the change.';
 
+-- triggers/record_jobs/record_inserts.sql
 create function jobstream.record_inserts()
 returns trigger
 language plpgsql
@@ -1135,6 +1150,12 @@ $$;
 
 comment on function jobstream.record_inserts() is 'Trigger: the first status event of new jobs, and their labels.';
 
+create trigger record_inserts
+after insert on jobstream.jobs
+referencing new table as new_rows
+for each statement execute function jobstream.record_inserts();
+
+-- triggers/record_jobs/record_updates.sql
 -- The planner settings keep the join of old and new rows a hash join whatever it guesses of their number: a cached plan
 -- of a one-row statement would turn an UPDATE of 500,000 rows into a quadratic loop.
 create function jobstream.record_updates()
@@ -1222,6 +1243,12 @@ $$;
 comment on function jobstream.record_updates() is
 'Trigger: status, progress and updated events; refuses illegal changes of status.';
 
+create trigger record_updates
+after update on jobstream.jobs
+referencing old table as old_rows new table as new_rows
+for each statement execute function jobstream.record_updates();
+
+-- triggers/record_jobs/record_deletes.sql
 create function jobstream.record_deletes()
 returns trigger
 language plpgsql
@@ -1253,16 +1280,12 @@ $$;
 
 comment on function jobstream.record_deletes() is 'Trigger: deleted events; labels go with their job.';
 
-create trigger record_inserts
-after insert on jobstream.jobs
-referencing new table as new_rows
-for each statement execute function jobstream.record_inserts();
+create trigger record_deletes
+after delete on jobstream.jobs
+referencing old table as old_rows
+for each statement execute function jobstream.record_deletes();
 
-create trigger record_updates
-after update on jobstream.jobs
-referencing old table as old_rows new table as new_rows
-for each statement execute function jobstream.record_updates();
-
+-- triggers/record_jobs/forget_verb.sql
 -- What a session says of itself is not believed in a DELETE of its own: those who are subject to row security are not
 -- the functions of this schema.
 create function jobstream.forget_verb()
@@ -1284,12 +1307,7 @@ for each statement
 when (pg_catalog.row_security_active('jobstream.jobs'::regclass))
 execute function jobstream.forget_verb();
 
-create trigger record_deletes
-after delete on jobstream.jobs
-referencing old table as old_rows
-for each statement execute function jobstream.record_deletes();
-
--- triggers/check_jobs.sql
+-- triggers/check_jobs/check_insert.sql
 -- Plain SQL of people and programs: checked, and what it left open is filled in. The verbs write whole rows and are not
 -- looked at here (their changes of status are checked by record_updates): they raise revision, which plain SQL does not
 -- know of.
@@ -1339,6 +1357,7 @@ for each row
 when (new.revision = 0)
 execute function jobstream.check_insert();
 
+-- triggers/check_jobs/check_update.sql
 create function jobstream.check_update()
 returns trigger
 language plpgsql
@@ -1460,6 +1479,13 @@ $$;
 comment on function jobstream.check_update() is
 'Trigger: a plain UPDATE of a job is checked, and completed.';
 
+create trigger check_update
+before update on jobstream.jobs
+for each row
+when (new.revision = old.revision)
+execute function jobstream.check_update();
+
+-- triggers/check_jobs/refuse_delete.sql
 create function jobstream.refuse_delete()
 returns trigger
 language plpgsql
@@ -1474,24 +1500,13 @@ $$;
 
 comment on function jobstream.refuse_delete() is 'Trigger: only ended jobs can be deleted.';
 
-create trigger check_update
-before update on jobstream.jobs
-for each row
-when (new.revision = old.revision)
-execute function jobstream.check_update();
-
 create trigger refuse_delete
 before delete on jobstream.jobs
 for each row
 when (old.status not in ('done', 'dlq', 'cancelled'))
 execute function jobstream.refuse_delete();
 
--- triggers/ring.sql
--- The bell. NOTIFY makes commits queue up one by one, so it is rung only when it must: at commit (deferred), once a
--- transaction, and only by who gets the bell's lock; who does not skips, because the winner's ring already set the
--- listeners reading, and they go on polling while events flow.
--- Modes, by the setting jobstream.bell: doorbell (default), notify (every transaction), off.
-
+-- triggers/ring/first_ring.sql
 -- True for the first of a transaction's rows that asks: the later ones of the same transaction need no bell.
 create function jobstream.first_ring(p_setting text, p_ring text)
 returns boolean
@@ -1508,6 +1523,7 @@ $$;
 comment on function jobstream.first_ring(text, text) is
 'Whether this transaction asks for that ring for the first time.';
 
+-- triggers/ring/may_ring.sql
 create function jobstream.may_ring(p_lock_class integer, p_lock integer)
 returns boolean
 language sql
@@ -1523,6 +1539,7 @@ $$;
 comment on function jobstream.may_ring(integer, integer) is
 'Whether this transaction rings: the setting jobstream.bell and the bell''s lock decide.';
 
+-- triggers/ring/ring.sql
 -- For what is rare: rings in any mode but off.
 create function jobstream.ring(p_channel text, p_payload text)
 returns void
@@ -1538,6 +1555,7 @@ $$;
 
 comment on function jobstream.ring(text, text) is 'Notifies, unless the bell is off.';
 
+-- triggers/ring/ring_events.sql
 create function jobstream.ring_events()
 returns trigger
 language plpgsql
@@ -1554,6 +1572,14 @@ $$;
 
 comment on function jobstream.ring_events() is 'Trigger at commit: there are events.';
 
+create constraint trigger ring_events
+after insert on jobstream.job_events
+deferrable initially deferred
+for each row
+when (jobstream.first_ring('jobstream.rung_events', new.xid::text))
+execute function jobstream.ring_events();
+
+-- triggers/ring/ring_ready.sql
 create function jobstream.ring_ready()
 returns trigger
 language plpgsql
@@ -1570,13 +1596,6 @@ $$;
 
 comment on function jobstream.ring_ready() is 'Trigger at commit: a queue has a job to claim.';
 
-create constraint trigger ring_events
-after insert on jobstream.job_events
-deferrable initially deferred
-for each row
-when (jobstream.first_ring('jobstream.rung_events', new.xid::text))
-execute function jobstream.ring_events();
-
 create constraint trigger ring_ready
 after insert on jobstream.job_events
 deferrable initially deferred
@@ -1587,10 +1606,7 @@ when (
 )
 execute function jobstream.ring_ready();
 
--- functions/attempts.sql
--- The fence. A worker's verb counts only where its job is running with the attempt that it names. The same verb again
--- with the attempt that it ended changes nothing and succeeds: a lost acknowledgement can be repeated.
-
+-- functions/attempts/lock_attempt.sql
 -- The job, locked, if the attempt is running. Null: this verb ended this attempt before. JS404, JS410 otherwise.
 create function jobstream.lock_attempt(p_id text, p_attempt integer, p_verb text)
 returns jobstream.jobs
@@ -1618,6 +1634,7 @@ $$;
 comment on function jobstream.lock_attempt(text, integer, text) is
 'Locks a job for its worker''s verb; null where the verb is a repetition; JS404, JS410.';
 
+-- functions/attempts/lock_jobs.sql
 -- Rows of a verb for many, in the order that all verbs keep: ascending id.
 create function jobstream.lock_jobs(p_ids text[])
 returns void
@@ -1632,6 +1649,7 @@ $$;
 
 comment on function jobstream.lock_jobs(text[]) is 'Locks jobs in ascending id.';
 
+-- functions/attempts/backoff_delay.sql
 -- Seconds until the attempt after this failure: min(max, base * 2^(failures - 1)) and its kin, give or take the jitter.
 create function jobstream.backoff_delay(p_backoff jsonb, p_failures integer)
 returns interval
@@ -1661,6 +1679,7 @@ $$;
 comment on function jobstream.backoff_delay(jsonb, integer) is
 'How long to wait after that many failures.';
 
+-- functions/attempts/error_entry.sql
 -- One error as it is kept: {attempt, at, worker, type, message, traceback}, bounded.
 create function jobstream.error_entry(p_job jobstream.jobs, p_error jsonb)
 returns jsonb
@@ -1686,6 +1705,7 @@ $$;
 
 comment on function jobstream.error_entry(jobstream.jobs, jsonb) is 'One entry of jobs.errors.';
 
+-- functions/attempts/error_text.sql
 create function jobstream.error_text(p_entry jsonb)
 returns text
 language sql
@@ -1696,6 +1716,7 @@ $$;
 
 comment on function jobstream.error_text(jsonb) is 'An entry of jobs.errors as one text.';
 
+-- functions/attempts/add_error.sql
 -- The last 20 errors.
 create function jobstream.add_error(p_errors jsonb, p_entry jsonb)
 returns jsonb
@@ -1710,19 +1731,7 @@ $$;
 
 comment on function jobstream.add_error(jsonb, jsonb) is 'Appends to jobs.errors, keeping the last 20.';
 
--- functions/holds.sql
--- Held jobs: why a job that is not done with waiting is not pending. hold says it:
---   settling   nobody has looked yet: enqueued, rescheduled or retried a moment ago
---   upstream   job_awaits has rows for it
---   time       scheduled_at is ahead (failed jobs in backoff too)
---   key        its concurrency key is taken
--- advance_jobs() decides; it is called after a commit made the question answerable (settle_jobs), when a time has come
--- (maintain) and when an upstream or a key's holder has left (release_followers).
---
--- Lock order of the whole schema: a verb locks its own rows, in ascending id, and waits for them. Whatever it touches on
--- behalf of others it only tries to lock; what it does not get, or what would be too much for one transaction, it notes in
--- leftovers. So nobody waits while holding something that somebody else waits for.
-
+-- functions/holds/take_jobs.sql
 -- Locks those of the jobs that nobody else has locked, in ascending id; answers which.
 create function jobstream.take_jobs(p_ids text[])
 returns text[]
@@ -1741,6 +1750,7 @@ $$;
 
 comment on function jobstream.take_jobs(text[]) is 'Locks those of the jobs that are free; answers which.';
 
+-- functions/holds/advance_jobs.sql
 -- Lets locked, held jobs through as far as they may go: pending, or the next hold. A failed job stays failed until then.
 -- Where somebody else is at work on a key, its jobs stay settling.
 create function jobstream.advance_jobs(p_ids text[])
@@ -1801,6 +1811,7 @@ $$;
 comment on function jobstream.advance_jobs(text[]) is
 'Lets locked, held jobs through: pending, or the next hold.';
 
+-- functions/holds/admit_jobs.sql
 -- Makes the next jobs of a concurrency key pending, by priority, then id, as many as the key has room for; where it has
 -- none, make_way(). A slot is a pending or running job. Counting is exact under the key's advisory lock, because whatever
 -- enters the set does so here; what leaves it calls here afterwards. Holders, thousands maybe, are not counted where
@@ -1863,6 +1874,7 @@ $$;
 comment on function jobstream.admit_jobs(text, text, boolean) is
 'Makes the next jobs of a concurrency key pending; false: somebody else is at work on it.';
 
+-- functions/holds/make_way.sql
 -- In a key without room: jobs that come before pending ones that nobody has claimed yet take their places, and where the
 -- limit was lowered (p_room below 0) the last pending ones step back. Answers how many times, p_most at most.
 create function jobstream.make_way(p_queue text, p_key text, p_room bigint, p_most integer)
@@ -1915,6 +1927,7 @@ $$;
 comment on function jobstream.make_way(text, text, bigint, integer) is
 'Lets jobs of a key step back for those that come before them; answers how many.';
 
+-- functions/holds/is_free.sql
 -- Whether nothing but its key holds a job.
 create function jobstream.is_free(p_id text, p_scheduled_at timestamptz, p_now timestamptz)
 returns boolean
@@ -1928,6 +1941,7 @@ $$;
 comment on function jobstream.is_free(text, timestamptz, timestamptz) is
 'Whether a job is due and waits for no other.';
 
+-- functions/holds/free_followers.sql
 -- Takes up to p_limit followers of jobs that have ended, of those that nobody has locked, and cancels them or lets them
 -- through; answers how many it took.
 create function jobstream.free_followers(p_upstreams text[], p_limit integer)
@@ -1964,6 +1978,7 @@ $$;
 comment on function jobstream.free_followers(text[], integer) is
 'Cancels or lets through some of the followers of jobs that have ended; answers how many it took.';
 
+-- functions/holds/resolve_awaits.sql
 -- Looks at pairs of a waiting job (locked by the caller) and one of its upstreams: cancels jobs whose upstream ended
 -- otherwise than they need, forgets upstreams that have ended, and advances who waits for none any more. Upstreams must be
 -- settled for the caller: locked, or ended in this transaction or before.
@@ -2046,6 +2061,7 @@ $$;
 comment on function jobstream.resolve_awaits(text[], text[]) is
 'Cancels or advances waiting jobs whose upstreams have ended.';
 
+-- functions/holds/is_to_look_at.sql
 -- Times to look again are a second ahead at most: what is further ahead was noted before the clock was set back.
 create function jobstream.is_to_look_at(p_look_at timestamptz, p_now timestamptz)
 returns boolean
@@ -2058,6 +2074,7 @@ $$;
 comment on function jobstream.is_to_look_at(timestamptz, timestamptz) is
 'Whether the time has come to look again at what was locked.';
 
+-- functions/holds/settle_jobs.sql
 -- Looks at jobs that nobody has looked at yet, at most p_limit; answers how many it took. Waits for nobody: what others
 -- hold is looked at again a second later. Called by claim() and maintain(), after the commit of whoever made the jobs.
 -- Locks: held jobs, then their upstreams (shared, so that an upstream's end is either seen here or sees them).
@@ -2138,6 +2155,7 @@ $$;
 comment on function jobstream.settle_jobs(integer) is
 'Decides for jobs that nobody has looked at yet whether they may run; answers how many it took.';
 
+-- functions/holds/settle_leftovers.sql
 -- Finishes what changes have left: followers, at most p_limit, then keys and pipelines.
 create function jobstream.settle_leftovers(p_limit integer)
 returns integer
@@ -2177,6 +2195,7 @@ $$;
 comment on function jobstream.settle_leftovers(integer) is
 'Finishes what changes left because it was locked or too much; answers how many it took.';
 
+-- functions/holds/settle_followers.sql
 -- Followers of jobs that ended, at most p_limit; an upstream that was started anew keeps its own. If it took fewer, all
 -- that are left are locked by somebody: they are looked at again a second later.
 create function jobstream.settle_followers(p_limit integer)
@@ -2227,6 +2246,7 @@ $$;
 comment on function jobstream.settle_followers(integer) is
 'Cancels or lets through followers that changes left; answers how many it took.';
 
+-- functions/holds/is_unsettled.sql
 -- Whether settle_jobs() has something to do at once: asked by every claim.
 create function jobstream.is_unsettled(p_now timestamptz)
 returns boolean
@@ -2246,11 +2266,7 @@ $$;
 
 comment on function jobstream.is_unsettled(timestamptz) is 'Whether settle_jobs() has something to do at once.';
 
--- functions/enqueue.sql
--- Enqueue: one INSERT for any number of jobs. It touches no counter and no other job's row, so a transaction that
--- enqueued and stays open holds up nobody: jobs that await others or share a concurrency key start held and are let
--- through by settle_jobs() after the commit.
-
+-- functions/enqueue/new_job.sql
 create type jobstream.new_job as (
     id text,
     ordinal integer,
@@ -2286,6 +2302,7 @@ create type jobstream.new_job as (
 
 comment on type jobstream.new_job is 'A request to enqueue, after defaults.';
 
+-- functions/enqueue/new_job_fault.sql
 -- What is wrong with a request: field and words, or null.
 create function jobstream.new_job_fault(p_job jobstream.new_job)
 returns text[]
@@ -2346,6 +2363,7 @@ $$;
 comment on function jobstream.new_job_fault(jobstream.new_job) is
 'What is wrong with a request: {field, words}; null: nothing.';
 
+-- functions/enqueue/fingerprint.sql
 -- The fingerprint of a request: SHA-256 over its values after defaults, the delay as given. Times and intervals go in as
 -- numbers, so that no session's formats matter; jsonb text is canonical.
 create function jobstream.fingerprint(p_job jobstream.new_job)
@@ -2366,6 +2384,7 @@ $$;
 comment on function jobstream.fingerprint(jobstream.new_job) is
 'SHA-256 of what a request asks for, to tell a repetition from another request under the same key.';
 
+-- functions/enqueue/check_new_jobs.sql
 -- Refuses faulty requests (JS400), unknown parents (JS404) and owners that this database user may not act for.
 -- A plan made for the array's own values looks cheaper, so each call would plan anew, rules inlined: 0.8 ms of a single
 -- enqueue that takes 0.17 ms with the plan kept.
@@ -2423,6 +2442,7 @@ $$;
 comment on function jobstream.check_new_jobs(jobstream.new_job[]) is
 'Refuses requests that break a rule; the error''s detail names ordinal and field.';
 
+-- functions/enqueue/read_awaited.sql
 -- What the requests await, as committed now: {id of the request: {"open": [ids], "failed": id, "ended": its status}}.
 -- JS404 where an awaited job is unknown or another owner's. Reads only: nobody's row is locked.
 create function jobstream.read_awaited(p_jobs jobstream.new_job[])
@@ -2474,6 +2494,7 @@ $$;
 comment on function jobstream.read_awaited(jobstream.new_job[]) is
 'What the requests await: {id of the request: {open, failed, ended}}. JS404.';
 
+-- functions/enqueue/find_uniques.sql
 -- {ordinal: id} of the requests that a unique key makes a repetition: of a job that is there, or of an earlier request.
 -- A request whose idempotency key is there already is answered by that, and stands for nobody else's unique key.
 -- Locks: the advisory locks of the keys, in ascending order, until the transaction ends.
@@ -2527,6 +2548,7 @@ $$;
 comment on function jobstream.find_uniques(jobstream.new_job[]) is
 '{ordinal: id} of the requests that a unique key makes a repetition.';
 
+-- functions/enqueue/known_jobs.sql
 -- Answers for requests of which some were there before: by idempotency key, where the fingerprints must match (JS422),
 -- or by unique key. A fresh snapshot: who won may have committed after our insert began.
 create function jobstream.known_jobs(
@@ -2582,6 +2604,7 @@ $$;
 comment on function jobstream.known_jobs(jobstream.new_job[], text[], text[], jsonb) is
 'Answers for requests of which some were there before. JS422.';
 
+-- functions/enqueue/insert_jobs.sql
 -- Inserts the requests and answers for each, in order: its id, status, and whether it was there before.
 -- Requests must be numbered 1 to n. JS422: a key is there with another request. Waits while an open transaction holds a
 -- key: insert_jobs_in_time() bounds that.
@@ -2699,6 +2722,7 @@ $$;
 comment on function jobstream.insert_jobs(jobstream.new_job[]) is
 'Inserts requests; answers ordinal, id, status, idempotent for each.';
 
+-- functions/enqueue/insert_jobs_in_time.sql
 -- The same, and JS423 where a key stays held by an open transaction for 2 s. A block with an exception handler is a
 -- subtransaction, so only requests with keys come this way.
 create function jobstream.insert_jobs_in_time(p_jobs jobstream.new_job[])
@@ -2718,6 +2742,7 @@ $$;
 comment on function jobstream.insert_jobs_in_time(jobstream.new_job[]) is
 'insert_jobs, with at most 2 s of waiting for a key.';
 
+-- functions/enqueue/read_new_job.sql
 -- Requests from JSON. JS400 for what cannot be read, naming ordinal (and field where known).
 create function jobstream.read_new_job(p_job jsonb, p_ordinal integer, p_id text)
 returns jobstream.new_job
@@ -2738,6 +2763,7 @@ $$;
 comment on function jobstream.read_new_job(jsonb, integer, text) is
 'One request from JSON, with defaults.';
 
+-- functions/enqueue/read_new_jobs.sql
 -- p_own: what the schema's own callers may say besides; who enqueues cannot put a job into somebody's pipeline.
 create function jobstream.read_new_jobs(p_jobs jsonb, p_own text[] default '{}')
 returns jobstream.new_job[]
@@ -2804,6 +2830,7 @@ $$;
 comment on function jobstream.read_new_jobs(jsonb, text[]) is
 'Requests from a JSON array of objects with the names of enqueue''s parameters.';
 
+-- functions/enqueue/enqueue_many.sql
 create function jobstream.enqueue_many(jobs jsonb)
 returns table (ordinal integer, id text, status text, idempotent boolean)
 language plpgsql
@@ -2826,6 +2853,7 @@ $$;
 comment on function jobstream.enqueue_many(jsonb) is
 'Enqueues an array of objects with the names of enqueue''s parameters: all or none. Answers in order.';
 
+-- functions/enqueue/enqueue.sql
 create function jobstream.enqueue(
     kind text,
     args jsonb default '{}',
@@ -2882,15 +2910,7 @@ comment on function jobstream.enqueue(
     text[], text, text, text, text, text, text, text, text, text
 ) is 'Enqueues one job. select * from jobstream.enqueue(''thumbnail'', ''{"path": "a.png"}'', queue => ''images'');';
 
--- functions/claim.sql
--- Claiming: FOR UPDATE SKIP LOCKED in index order inside a materialized CTE, then an UPDATE by ctid: joins of jobs to an
--- array flip to a sequential scan from a few hundred rows on.
--- What workers, producers and maintenance call plans without sequential scans: a session keeps the plans that it made when
--- a table was small, and would go through all of it for each job once it is large. Claims and maintenance plan without
--- bitmaps too: these read all that is pending, or due, before the first is taken, where an index gives them in order.
--- Plans are kept: one made for the values at hand looks cheaper, and to make it anew at each call took up to half of a
--- verb's time (heartbeat 0.42 to 0.24 ms, complete_many 0.46 to 0.34, maintain 1.2 to 0.7 with little to do).
-
+-- functions/claim/take_allowance.sql
 -- How many jobs a queue may hand out now, at most p_limit: pause, max_running and rate. Where max_running or a rate is
 -- set the queue's row stays locked until the transaction ends, and counting is a statement of its own after the lock:
 -- in one statement max_running = 1 ran two.
@@ -2936,6 +2956,7 @@ $$;
 comment on function jobstream.take_allowance(text, integer) is
 'How many jobs a queue may hand out now; locks the queue''s row where it has limits.';
 
+-- functions/claim/rate_tokens.sql
 -- Tokens in a queue's bucket at a time: it starts full and fills at rate_count / rate_seconds a second.
 create function jobstream.rate_tokens(p_queue jobstream.queues, p_now timestamptz)
 returns double precision
@@ -2953,6 +2974,7 @@ $$;
 comment on function jobstream.rate_tokens(jobstream.queues, timestamptz) is
 'Tokens in a queue''s bucket at that time.';
 
+-- functions/claim/spend_tokens.sql
 create function jobstream.spend_tokens(p_queue text, p_count bigint)
 returns void
 language plpgsql
@@ -2969,6 +2991,7 @@ $$;
 
 comment on function jobstream.spend_tokens(text, bigint) is 'Takes tokens out of a queue''s bucket.';
 
+-- functions/claim/is_position.sql
 -- Whether a JSON value is an object of positions: {"<queue>": [priority, "id"]}.
 create function jobstream.is_position(p_after jsonb)
 returns boolean
@@ -2990,6 +3013,7 @@ $$;
 
 comment on function jobstream.is_position(jsonb) is 'Whether it can be the parameter after of claim().';
 
+-- functions/claim/claim.sql
 -- Claims up to n jobs, queues in array order. after: {"<queue>": [priority, "id"]}, the last position that the caller
 -- claimed: the scan starts behind it (dead entries of an old snapshot stay at the head of the index) and starts anew from
 -- the head, in the same call, where that gives fewer than asked.
@@ -3086,9 +3110,7 @@ $$;
 comment on function jobstream.claim(text[], integer, text, interval, jsonb) is
 'Leases up to n jobs of the queues, in array order. select * from jobstream.claim(''{default}'', 10);';
 
--- functions/worker_verbs.sql
--- What a worker says of an attempt. Each locks the job and checks the fence first (JS404, JS410), then writes.
-
+-- functions/worker_verbs/end_attempt.sql
 -- Ends an attempt: the one place where a running job's row is closed. Null scheduled_at keeps what stands.
 create function jobstream.end_attempt(
     p_id text, p_verb text, p_status text, p_reason text default null, p_due timestamptz default null,
@@ -3128,6 +3150,7 @@ $$;
 comment on function jobstream.end_attempt(text, text, text, text, timestamptz, jsonb, integer, integer) is
 'Closes the row of a running job: its next status, reason, due time and error.';
 
+-- functions/worker_verbs/complete.sql
 create function jobstream.complete(id text, attempt integer, result jsonb default null, cost_usd numeric default null)
 returns text
 language plpgsql
@@ -3171,6 +3194,7 @@ $$;
 comment on function jobstream.complete(text, integer, jsonb, numeric) is
 'Ends an attempt well; answers the status after. JS410: the lease is lost.';
 
+-- functions/worker_verbs/complete_many.sql
 -- Completes many; never raises for one of them: lost says which attempts no longer ran. A result over 1 MiB sets its own
 -- job aside (dlq, unstorable_result). Rows are locked in ascending id in one statement and written in the next, whose
 -- snapshot sees what was locked; results travel in one object, so that no join of jobs to an array is needed.
@@ -3259,6 +3283,7 @@ $$;
 comment on function jobstream.complete_many(text[], integer[], jsonb[]) is
 'Ends many attempts well, in one statement; lost: that attempt no longer ran.';
 
+-- functions/worker_verbs/fail.sql
 create function jobstream.fail(
     id text, attempt integer, error jsonb, retryable boolean default true, retry_at timestamptz default null
 )
@@ -3301,6 +3326,7 @@ $$;
 comment on function jobstream.fail(text, integer, jsonb, boolean, timestamptz) is
 'Ends an attempt badly: failed with a next attempt, or dlq; answers the status after. error: text or {type, message, traceback}.';
 
+-- functions/worker_verbs/reject_result.sql
 create function jobstream.reject_result(id text, attempt integer, error text)
 returns text
 language plpgsql
@@ -3331,6 +3357,7 @@ $$;
 comment on function jobstream.reject_result(text, integer, text) is
 'The attempt ended well, but its result cannot be stored: dlq, unstorable_result.';
 
+-- functions/worker_verbs/release.sql
 create function jobstream.release(id text, attempt integer, delay interval default '0')
 returns text
 language plpgsql
@@ -3363,6 +3390,7 @@ $$;
 comment on function jobstream.release(text, integer, interval) is
 'Gives an attempt back, unspent: pending, or waiting for the delay; answers the status after.';
 
+-- functions/worker_verbs/heartbeat.sql
 -- Renews many leases; rows that somebody has locked are left for the next time. An expired lease that nobody has rescued
 -- is renewed too.
 create function jobstream.heartbeat(ids text[], attempts integer[], lease interval default '30 s')
@@ -3423,6 +3451,7 @@ $$;
 comment on function jobstream.heartbeat(text[], integer[], interval) is
 'Renews the leases of running attempts; says which are lost and which should stop.';
 
+-- functions/worker_verbs/report_progress.sql
 create function jobstream.report_progress(
     id text, attempt integer, current numeric, total numeric default null, step text default null,
     cost_usd numeric default null
@@ -3477,6 +3506,7 @@ $$;
 comment on function jobstream.report_progress(text, integer, numeric, numeric, text, numeric) is
 'Says how far an attempt is; answers whether it was asked to stop.';
 
+-- functions/worker_verbs/add_event.sql
 -- An event of a running attempt, beside the job's row.
 create function jobstream.add_event(p_job jobstream.jobs, p_type text, p_data jsonb)
 returns void
@@ -3498,6 +3528,7 @@ $$;
 comment on function jobstream.add_event(jobstream.jobs, text, jsonb) is
 'Writes one event of a job whose row is locked.';
 
+-- functions/worker_verbs/log.sql
 create function jobstream.log(id text, attempt integer, message text, level text default 'info')
 returns void
 language plpgsql
@@ -3524,6 +3555,7 @@ $$;
 
 comment on function jobstream.log(text, integer, text, text) is 'A line of log on the job''s stream; at most 8 KiB.';
 
+-- functions/worker_verbs/emit.sql
 create function jobstream.emit(id text, attempt integer, type text, data jsonb default '{}')
 returns void
 language plpgsql
@@ -3555,10 +3587,7 @@ $$;
 comment on function jobstream.emit(text, integer, text, jsonb) is
 'An event of the user''s own type on the job''s stream; data at most 64 KiB.';
 
--- functions/steering.sql
--- What operators and owners do to a job. Each locks the job first. JS404: no such job, or not one
--- that this database user may touch. JS409: not in this state.
-
+-- functions/steering/lock_job.sql
 create function jobstream.lock_job(p_id text)
 returns jobstream.jobs
 language plpgsql
@@ -3577,6 +3606,7 @@ $$;
 
 comment on function jobstream.lock_job(text) is 'Locks a job to steer it; JS404.';
 
+-- functions/steering/cancel.sql
 -- Cancels a job that does not run; of a running one (force) asks its worker to stop: told with its heartbeat and by
 -- NOTIFY jobstream_cancel; after the grace of 10 s maintain() takes the lease away. Ended jobs stay as they are.
 create function jobstream.cancel(id text, force boolean default false)
@@ -3610,6 +3640,7 @@ $$;
 comment on function jobstream.cancel(text, boolean) is
 'Cancels a job; a running one only with force, by asking its worker to stop. Answers the status after.';
 
+-- functions/steering/cancel_held.sql
 -- Cancels locked jobs that do not run.
 create function jobstream.cancel_held(p_ids text[])
 returns void
@@ -3626,6 +3657,7 @@ $$;
 
 comment on function jobstream.cancel_held(text[]) is 'Cancels locked jobs that are waiting, pending or failed.';
 
+-- functions/steering/await_again.sql
 -- What locked jobs that are started anew wait for again: upstreams that have not ended, or are started anew with them.
 create function jobstream.await_again(p_ids text[])
 returns void
@@ -3646,6 +3678,7 @@ $$;
 
 comment on function jobstream.await_again(text[]) is 'Notes what jobs that are started anew wait for again.';
 
+-- functions/steering/restart_jobs.sql
 -- Starts locked jobs anew that ended or failed: counters at 0, a deadline that has passed and the result dropped,
 -- history kept. They wait again for upstreams that have not ended.
 create function jobstream.restart_jobs(p_ids text[])
@@ -3687,6 +3720,7 @@ $$;
 
 comment on function jobstream.restart_jobs(text[]) is 'Starts locked jobs anew that ended or failed.';
 
+-- functions/steering/retry.sql
 create function jobstream.retry(id text)
 returns text
 language plpgsql
@@ -3708,6 +3742,7 @@ $$;
 comment on function jobstream.retry(text) is
 'Starts a job anew that ended or failed, with its counters at 0 and its history kept. Answers the status after.';
 
+-- functions/steering/run_now.sql
 create function jobstream.run_now(id text)
 returns text
 language plpgsql
@@ -3730,6 +3765,7 @@ $$;
 comment on function jobstream.run_now(text) is
 'Makes a waiting or failed job due now; upstreams and keys still hold it. Answers the status after.';
 
+-- functions/steering/reschedule.sql
 create function jobstream.reschedule(id text, at timestamptz)
 returns text
 language plpgsql
@@ -3754,6 +3790,7 @@ $$;
 comment on function jobstream.reschedule(text, timestamptz) is
 'Makes a waiting, pending or failed job due at that time. Answers the status after.';
 
+-- functions/steering/set_due.sql
 -- Sets the due time of a locked job, and whether it is held until then.
 create function jobstream.set_due(p_job jobstream.jobs, p_at timestamptz)
 returns text
@@ -3783,11 +3820,7 @@ $$;
 comment on function jobstream.set_due(jobstream.jobs, timestamptz) is
 'Sets the due time of a locked job and its status.';
 
--- functions/partitions.sql
--- Days of job_events: made 14 ahead and dropped by age. A plain CREATE ... PARTITION OF or DROP waits behind any reader,
--- and all writers behind it: so a partition is made apart and attached, and each step gives up after 100 ms, to be
--- tried again next time.
-
+-- functions/partitions/create_event_day.sql
 create function jobstream.create_event_day(p_day date)
 returns boolean
 language plpgsql
@@ -3817,6 +3850,7 @@ $$;
 comment on function jobstream.create_event_day(date) is
 'Makes the partition of a UTC day; false: could not get its locks in time, or the net holds events of that day.';
 
+-- functions/partitions/drop_event_day.sql
 -- Drops a day, and keeps its largest xid and id: a cursor behind them gets a reset.
 create function jobstream.drop_event_day(p_name text)
 returns boolean
@@ -3850,6 +3884,7 @@ $$;
 comment on function jobstream.drop_event_day(text) is
 'Drops a partition of job_events; false: could not get its locks in time.';
 
+-- functions/partitions/prune_event_net.sql
 -- Deletes what is old in the net, where a day had no partition.
 create function jobstream.prune_event_net(p_before timestamptz)
 returns void
@@ -3873,6 +3908,7 @@ $$;
 comment on function jobstream.prune_event_net(timestamptz) is
 'Deletes old events that lie in no day''s partition, a batch.';
 
+-- functions/partitions/set_event_retention.sql
 -- How many days events are kept, for every process on this database. JS400 outside of 1 to 3650. Writes: settings.
 create function jobstream.set_event_retention(days integer)
 returns void
@@ -3893,6 +3929,7 @@ $$;
 comment on function jobstream.set_event_retention(integer) is
 'How many days events are kept, and streams can be resumed: 1 to 3650.';
 
+-- functions/partitions/keep_event_days.sql
 -- Makes missing days and drops old ones; answers whether all could be done.
 create function jobstream.keep_event_days()
 returns boolean
@@ -3928,10 +3965,7 @@ $$;
 comment on function jobstream.keep_event_days() is
 'Makes the days of job_events ahead and drops old ones; false: some wait for next time.';
 
--- functions/bulk.sql
--- Cancel, retry or delete of everything that matches a filter: noted in bulk_operations, worked off from the newest id
--- down by maintain(), in batches, by whichever instance comes next.
-
+-- functions/bulk/filter_values.sql
 -- A value of a filter as an array of texts: a text, a number or an array of them.
 create function jobstream.filter_values(p_filter jsonb, p_name text)
 returns text[]
@@ -3948,6 +3982,7 @@ $$;
 
 comment on function jobstream.filter_values(jsonb, text) is 'The values of one name of a filter; null: not asked for.';
 
+-- functions/bulk/check_filter.sql
 create function jobstream.check_filter(p_filter jsonb)
 returns void
 language plpgsql
@@ -3987,6 +4022,7 @@ $$;
 
 comment on function jobstream.check_filter(jsonb) is 'Refuses (JS400) a filter with unknown names.';
 
+-- functions/bulk/bulk_statuses.sql
 -- Statuses that an action can do something about.
 create function jobstream.bulk_statuses(p_action text)
 returns text[]
@@ -4002,6 +4038,7 @@ $$;
 
 comment on function jobstream.bulk_statuses(text) is 'Which statuses cancel, retry or delete can change.';
 
+-- functions/bulk/matching_jobs.sql
 -- Jobs that match and can be changed, newest first, below a position.
 create function jobstream.matching_jobs(
     p_action text, p_filter jsonb, p_owner text, p_below text, p_limit bigint
@@ -4042,6 +4079,7 @@ $$;
 comment on function jobstream.matching_jobs(text, jsonb, text, text, bigint) is
 'Ids of jobs that match a filter and that the action can change, newest first.';
 
+-- functions/bulk/start_bulk.sql
 create function jobstream.start_bulk(p_action text, p_filter jsonb, p_dry_run boolean, p_owner text)
 returns table (bulk_id text, matched bigint)
 language plpgsql
@@ -4064,6 +4102,7 @@ $$;
 comment on function jobstream.start_bulk(text, jsonb, boolean, text) is
 'Counts what matches and, unless it is a dry run, notes the operation for maintain().';
 
+-- functions/bulk/cancel_where.sql
 create function jobstream.cancel_where(filter jsonb, dry_run boolean default true, owner text default null)
 returns table (bulk_id text, matched bigint)
 language sql
@@ -4076,6 +4115,7 @@ $$;
 comment on function jobstream.cancel_where(jsonb, boolean, text) is
 'Cancels all waiting, pending and failed jobs that match. First look: dry_run is true by default.';
 
+-- functions/bulk/retry_where.sql
 create function jobstream.retry_where(filter jsonb, dry_run boolean default true, owner text default null)
 returns table (bulk_id text, matched bigint)
 language sql
@@ -4088,6 +4128,7 @@ $$;
 comment on function jobstream.retry_where(jsonb, boolean, text) is
 'Retries all failed and ended jobs that match. First look: dry_run is true by default.';
 
+-- functions/bulk/delete_where.sql
 create function jobstream.delete_where(filter jsonb, dry_run boolean default true, owner text default null)
 returns table (bulk_id text, matched bigint)
 language sql
@@ -4100,6 +4141,7 @@ $$;
 comment on function jobstream.delete_where(jsonb, boolean, text) is
 'Deletes all ended jobs that match. First look: dry_run is true by default.';
 
+-- functions/bulk/lock_batch.sql
 -- Locks a batch for a bulk operation. Rows that are held for a moment are waited for; those held for longer are passed
 -- over: they are counted as skipped.
 create function jobstream.lock_batch(p_ids text[])
@@ -4119,6 +4161,7 @@ $$;
 
 comment on function jobstream.lock_batch(text[]) is 'Locks a batch, or those of it that are free; answers which.';
 
+-- functions/bulk/work_on_bulk.sql
 -- One batch of the oldest open operation that nobody else works on; true: there is more to do.
 create function jobstream.work_on_bulk()
 returns boolean
@@ -4176,6 +4219,7 @@ $$;
 comment on function jobstream.work_on_bulk() is
 'One batch of the oldest open bulk operation; true: there may be more to do.';
 
+-- functions/bulk/retry_dlq.sql
 create function jobstream.retry_dlq(queue text default null, kind text default null, max integer default null)
 returns bigint
 language plpgsql
@@ -4207,11 +4251,7 @@ $$;
 comment on function jobstream.retry_dlq(text, text, integer) is
 'Retries the oldest dead letters, at most max, of a queue and a kind (null: any); answers how many.';
 
--- functions/maintain.sql
--- The duties that keep jobs moving, in bounded batches. A batch that fails is tried again row by row, so one bad row
--- never blocks the rest. Rows that somebody has locked are left for the next time. Safe from anywhere, any number of
--- callers at once. READ COMMITTED.
-
+-- functions/maintain/rescue_jobs.sql
 -- Jobs whose worker was lost: back to pending at the first crash, failed for 5 to 30 s (so that suspects part) at the
 -- second, set aside at the third.
 create function jobstream.rescue_jobs(p_ids text[], p_message text)
@@ -4246,6 +4286,7 @@ $$;
 comment on function jobstream.rescue_jobs(text[], text) is
 'Takes locked running jobs from a worker that was lost.';
 
+-- functions/maintain/end_grace.sql
 -- Running jobs whose cancel grace is over.
 create function jobstream.end_grace(p_ids text[])
 returns void
@@ -4266,6 +4307,7 @@ $$;
 
 comment on function jobstream.end_grace(text[]) is 'Takes the lease of locked jobs that did not stop when asked.';
 
+-- functions/maintain/expire_jobs.sql
 -- Jobs past their deadline that do not run.
 create function jobstream.expire_jobs(p_ids text[])
 returns void
@@ -4288,6 +4330,7 @@ $$;
 
 comment on function jobstream.expire_jobs(text[]) is 'Sets locked jobs aside whose deadline has passed.';
 
+-- functions/maintain/do_duty.sql
 -- One duty for some jobs that the caller has locked.
 create function jobstream.do_duty(p_duty text, p_ids text[])
 returns void
@@ -4319,6 +4362,7 @@ $$;
 
 comment on function jobstream.do_duty(text, text[]) is 'One duty of maintenance for some jobs.';
 
+-- functions/maintain/do_duty_safely.sql
 -- The same, row by row where the batch fails: one bad row never blocks the rest.
 create function jobstream.do_duty_safely(p_duty text, p_ids text[])
 returns void
@@ -4354,6 +4398,7 @@ $$;
 comment on function jobstream.do_duty_safely(text, text[]) is
 'One duty for some jobs: together, or one by one where that fails.';
 
+-- functions/maintain/lost_workers.sql
 -- Notes which workers' advisory locks are gone, and names those gone for 3 s. A lock taken before the server's start says
 -- nothing, nor does a worker that withdrew (backend_pid null).
 create function jobstream.lost_workers()
@@ -4397,11 +4442,7 @@ $$;
 
 comment on function jobstream.lost_workers() is 'Workers whose advisory lock has been gone for 3 s.';
 
--- Leases under an old snapshot: what a busy system leaves behind cannot be cleared from jobs_leased, and each look at its
--- front would walk all of it, once a second. So a session remembers up to when all leases have been seen to (every later
--- lease ends later: a claim gives at least a second), for 10 s at most, in case a claim was committed long after it was
--- made. And where finding the next end of a lease took long, it answers a second from now for a while.
-
+-- functions/maintain/lease_floor.sql
 create function jobstream.lease_floor(p_now timestamptz)
 returns timestamptz
 language sql
@@ -4420,6 +4461,7 @@ $$;
 comment on function jobstream.lease_floor(timestamptz) is
 'Up to when this session knows that all leases have been seen to.';
 
+-- functions/maintain/raise_lease_floor.sql
 create function jobstream.raise_lease_floor(p_now timestamptz, p_floor timestamptz)
 returns void
 language plpgsql
@@ -4446,6 +4488,7 @@ $$;
 comment on function jobstream.raise_lease_floor(timestamptz, timestamptz) is
 'Remembers that all leases up to now have been seen to, if none is left.';
 
+-- functions/maintain/next_lease.sql
 create function jobstream.next_lease(p_now timestamptz)
 returns timestamptz
 language plpgsql
@@ -4481,6 +4524,7 @@ $$;
 comment on function jobstream.next_lease(timestamptz) is
 'When the next lease ends; at busy times under an old snapshot a second from now.';
 
+-- functions/maintain/is_overdue.sql
 -- p_floor: no running job's lease ends before it.
 create function jobstream.is_overdue(p_now timestamptz, p_floor timestamptz)
 returns boolean
@@ -4505,6 +4549,7 @@ $$;
 
 comment on function jobstream.is_overdue(timestamptz, timestamptz) is 'Whether something was due at that time and is there still.';
 
+-- functions/maintain/next_due.sql
 -- Answers when there is next work, null for none known. What was due at p_now and is there still was locked by somebody
 -- or failed: a second later again.
 create function jobstream.next_due(p_now timestamptz, p_floor timestamptz)
@@ -4556,6 +4601,7 @@ $$;
 
 comment on function jobstream.next_due(timestamptz, timestamptz) is 'When maintain() next has work by the clock.';
 
+-- functions/maintain/prune_jobs.sql
 -- Deletes terminal jobs past their queue's retention, and never before their key, or their pipeline's, is 24 h old. It walks through the ids
 -- with a stored position, a bounded way at a time, so that jobs that are kept for long are not walked past each time.
 -- True: there is more to delete at once.
@@ -4617,6 +4663,7 @@ $$;
 comment on function jobstream.prune_jobs() is
 'Deletes ended jobs past their retention, a batch; true: there is more at once.';
 
+-- functions/maintain/keep_house.sql
 -- The housekeeping that need not happen every second: at most once a minute over all callers.
 create function jobstream.keep_house()
 returns boolean
@@ -4656,6 +4703,7 @@ $$;
 comment on function jobstream.keep_house() is
 'Retention and partitions, at most once a minute; true: there is more to delete at once.';
 
+-- functions/maintain/maintain.sql
 create function jobstream.maintain()
 returns timestamptz
 language plpgsql
@@ -4741,9 +4789,7 @@ $$;
 comment on function jobstream.maintain() is
 'Promotes what is due, rescues, expires, settles, cleans up; answers when it next has work (null: none known). Safe from anywhere, pg_cron included.';
 
--- functions/queues.sql
--- Settings of queues. A change of key_limit or a resume lets held jobs through at once.
-
+-- functions/queues/set_queue.sql
 create function jobstream.set_queue(
     name text,
     paused boolean default null,
@@ -4810,6 +4856,7 @@ $$;
 comment on function jobstream.set_queue(text, boolean, integer, integer, integer, integer, integer) is
 'Sets what is given and leaves the rest; a negative max_running or rate_count takes the limit away.';
 
+-- functions/queues/pause_queue.sql
 create function jobstream.pause_queue(name text)
 returns void
 language sql
@@ -4821,6 +4868,7 @@ $$;
 
 comment on function jobstream.pause_queue(text) is 'The queue accepts jobs and hands none out.';
 
+-- functions/queues/resume_queue.sql
 create function jobstream.resume_queue(name text)
 returns void
 language sql
@@ -4832,9 +4880,7 @@ $$;
 
 comment on function jobstream.resume_queue(text) is 'The queue hands out jobs again.';
 
--- functions/pipelines.sql
--- Pipelines: jobs that depend on each other, created in one call, layer by layer, so that each step's upstreams exist.
-
+-- functions/pipelines/flat_request.sql
 -- A request in the form of HTTP, {spec, scheduling, retry}, as one in enqueue's names; any other stays as it is.
 create function jobstream.flat_request(p_request jsonb)
 returns jsonb
@@ -4858,6 +4904,7 @@ $$;
 comment on function jobstream.flat_request(jsonb) is
 'A request in the form of HTTP in the names of enqueue''s parameters.';
 
+-- functions/pipelines/steps_fault.sql
 -- What is wrong with the steps of a pipeline; null: nothing.
 create function jobstream.steps_fault(p_steps jsonb)
 returns text
@@ -4897,6 +4944,7 @@ $$;
 
 comment on function jobstream.steps_fault(jsonb) is 'What is wrong with the steps of a pipeline; null: nothing.';
 
+-- functions/pipelines/unknown_step.sql
 create function jobstream.unknown_step(p_steps jsonb)
 returns text
 language sql
@@ -4914,6 +4962,7 @@ $$;
 
 comment on function jobstream.unknown_step(jsonb) is 'A key in after that no step bears; null: none.';
 
+-- functions/pipelines/create_pipeline.sql
 create function jobstream.create_pipeline(
     name text,
     steps jsonb,
@@ -5039,6 +5088,7 @@ $$;
 comment on function jobstream.create_pipeline(text, jsonb, text, text, text) is
 'Creates jobs that depend on each other: steps are objects with key, after: [key] and what enqueue_many takes, flat or as {spec, scheduling, retry}. Answers {id, jobs: {key: id}}.';
 
+-- functions/pipelines/pipeline_jobs.sql
 create function jobstream.pipeline_jobs(p_id text)
 returns jsonb
 language sql
@@ -5051,6 +5101,7 @@ $$;
 
 comment on function jobstream.pipeline_jobs(text) is '{step: id} of a pipeline.';
 
+-- functions/pipelines/refresh_pipeline.sql
 -- Computes a pipeline's row from its jobs, and writes it and an event where that changed it. Locks the pipeline's row, so
 -- for one pipeline too the order of ids is the order of commits. False: somebody else has locked it; call again later.
 create function jobstream.refresh_pipeline(p_id text)
@@ -5114,6 +5165,7 @@ $$;
 comment on function jobstream.refresh_pipeline(text) is
 'Computes a pipeline''s row from its jobs; an event where that changed it.';
 
+-- functions/pipelines/keep_pipelines.sql
 create function jobstream.keep_pipelines()
 returns trigger
 language plpgsql
@@ -5141,6 +5193,7 @@ after update on jobstream.jobs
 referencing new table as new_rows
 for each statement execute function jobstream.keep_pipelines();
 
+-- functions/pipelines/lock_pipeline_jobs.sql
 create function jobstream.lock_pipeline_jobs(p_id text)
 returns text[]
 language plpgsql
@@ -5161,6 +5214,7 @@ $$;
 
 comment on function jobstream.lock_pipeline_jobs(text) is 'Locks all jobs of a pipeline; answers their ids. JS404.';
 
+-- functions/pipelines/cancel_pipeline.sql
 create function jobstream.cancel_pipeline(id text)
 returns text
 language plpgsql
@@ -5185,6 +5239,7 @@ $$;
 comment on function jobstream.cancel_pipeline(text) is
 'Cancels all steps that have not ended; running ones are asked to stop. Answers the status after.';
 
+-- functions/pipelines/retry_pipeline.sql
 create function jobstream.retry_pipeline(id text)
 returns text
 language plpgsql
@@ -5209,10 +5264,7 @@ $$;
 comment on function jobstream.retry_pipeline(text) is
 'Starts anew what failed and what it held up; answers the status after. JS409: nothing failed.';
 
--- functions/schedules.sql
--- Schedules. Reading cron expressions is the one thing that SQL leaves to Python: the maintainer computes due times and
--- calls fire_schedule, which makes each due time exactly one job, whoever calls and how often.
-
+-- functions/schedules/put_schedule.sql
 create function jobstream.put_schedule(
     name text,
     cron text,
@@ -5282,6 +5334,7 @@ $$;
 comment on function jobstream.put_schedule(text, text, text, jsonb, text, boolean, text) is
 'Makes or replaces a schedule; spec is an object as for enqueue_many.';
 
+-- functions/schedules/declare_schedules.sql
 -- A worker has these in its code, and is told which ones no worker had for so long: they go on making jobs, since old and
 -- new code run side by side during a deploy and only people know which of the two is right.
 create function jobstream.declare_schedules(names text[], stale interval)
@@ -5314,6 +5367,7 @@ $$;
 comment on function jobstream.declare_schedules(text[], interval) is
 'A worker has these in its code; answers those that no worker had for so long.';
 
+-- functions/schedules/delete_schedule.sql
 create function jobstream.delete_schedule(name text)
 returns void
 language plpgsql
@@ -5330,6 +5384,7 @@ $$;
 
 comment on function jobstream.delete_schedule(text) is 'Removes a schedule; its jobs stay. JS404.';
 
+-- functions/schedules/enqueue_scheduled.sql
 -- Enqueues a schedule's job, now.
 create function jobstream.enqueue_scheduled(p_schedule jobstream.schedules)
 returns text
@@ -5348,6 +5403,7 @@ $$;
 
 comment on function jobstream.enqueue_scheduled(jobstream.schedules) is 'Enqueues a schedule''s job; answers its id.';
 
+-- functions/schedules/run_schedule.sql
 create function jobstream.run_schedule(name text)
 returns text
 language plpgsql
@@ -5369,6 +5425,7 @@ $$;
 comment on function jobstream.run_schedule(text) is
 'Enqueues a schedule''s job now, beside its due times; answers the job''s id. JS404.';
 
+-- functions/schedules/fire_schedule.sql
 -- One due time of a schedule: makes its job unless that was done, and notes the next due time.
 create function jobstream.fire_schedule(name text, due_at timestamptz, next_at timestamptz)
 returns text
@@ -5408,6 +5465,7 @@ $$;
 comment on function jobstream.fire_schedule(text, timestamptz, timestamptz) is
 'Makes the one job of a due time (null: it was made before, or the schedule is paused) and notes the next.';
 
+-- functions/schedules/defer_schedule.sql
 create function jobstream.defer_schedule(name text, next_at timestamptz, error text default null)
 returns void
 language sql
@@ -5422,11 +5480,7 @@ $$;
 comment on function jobstream.defer_schedule(text, timestamptz, text) is
 'Notes a schedule''s next due time without making a job; error says why it made none.';
 
--- functions/workers.sql
--- The registry of workers. A worker with a session of its own holds the advisory lock (1785688947, number) there and says
--- so with attach_worker; when that lock has been gone for 3 s its jobs are rescued without waiting for their leases. A
--- worker that loses the session withdraws at once (detach_worker): then only leases count.
-
+-- functions/workers/register_worker.sql
 create function jobstream.register_worker(
     name text, host text, pid integer, version text, queues text[], kinds text[], concurrency integer
 )
@@ -5455,6 +5509,7 @@ $$;
 comment on function jobstream.register_worker(text, text, integer, text, text[], text[], integer) is
 'Makes or renews a worker''s row; answers the number of its advisory lock.';
 
+-- functions/workers/attach_worker.sql
 create function jobstream.attach_worker(name text)
 returns void
 language sql
@@ -5469,6 +5524,7 @@ $$;
 comment on function jobstream.attach_worker(text) is
 'Says that this session holds the worker''s advisory lock.';
 
+-- functions/workers/detach_worker.sql
 create function jobstream.detach_worker(name text)
 returns void
 language sql
@@ -5483,6 +5539,7 @@ $$;
 comment on function jobstream.detach_worker(text) is
 'Says that the worker''s advisory lock means nothing any more: only its leases count.';
 
+-- functions/workers/touch_worker.sql
 create function jobstream.touch_worker(name text, running integer, cpu_percent real, memory_bytes bigint)
 returns boolean
 language plpgsql
@@ -5504,6 +5561,7 @@ $$;
 comment on function jobstream.touch_worker(text, integer, real, bigint) is
 'A sign of life; false: the worker has no row and should register.';
 
+-- functions/workers/remove_worker.sql
 create function jobstream.remove_worker(name text)
 returns void
 language sql
@@ -5515,10 +5573,7 @@ $$;
 
 comment on function jobstream.remove_worker(text) is 'A worker stopped cleanly.';
 
--- functions/tokens.sql
--- Tokens: jst_<id>_<secret>; only SHA-256 of the whole is kept. The secret has 244 random bits, so no salt and no slow
--- hash is needed. Looking one up is a read by primary key; the comparison is of hashes.
-
+-- functions/tokens/create_token.sql
 create function jobstream.create_token(
     principal text, scopes text[], expires_at timestamptz default null, queues text[] default null
 )
@@ -5554,6 +5609,7 @@ $$;
 comment on function jobstream.create_token(text, text[], timestamptz, text[]) is
 'Makes a token and shows it, this once. Scopes: read, write, work, operate, admin.';
 
+-- functions/tokens/revoke_token.sql
 create function jobstream.revoke_token(id text)
 returns void
 language plpgsql
@@ -5572,6 +5628,7 @@ $$;
 
 comment on function jobstream.revoke_token(text) is 'From now on the token counts no more; its id or the whole token will do. JS404.';
 
+-- functions/tokens/authenticate.sql
 create function jobstream.authenticate(token text)
 returns table (id text, principal text, scopes text[], queues text[], expires_at timestamptz)
 language plpgsql
@@ -5607,6 +5664,7 @@ $$;
 comment on function jobstream.authenticate(text) is
 'Who bears a token and what it may do; no row: unknown, expired or revoked.';
 
+-- functions/tokens/secret_key.sql
 create function jobstream.secret_key()
 returns text
 language plpgsql
@@ -5623,9 +5681,7 @@ $$;
 
 comment on function jobstream.secret_key() is 'The key that signs tickets and cookies; made once.';
 
--- functions/streams.sql
--- What event streams stand on, besides job_events itself: see the proof in docs/adr.
-
+-- functions/streams/epoch_parts.sql
 -- Cursors are good for one history of transactions: this cluster, its timeline, this database of it, and a value that is
 -- made anew when events are rebased.
 create function jobstream.epoch_parts()
@@ -5647,6 +5703,7 @@ $$;
 comment on function jobstream.epoch_parts() is
 'What an epoch is made of: system identifier, timeline, database, stored value.';
 
+-- functions/streams/stream_epoch.sql
 create function jobstream.stream_epoch()
 returns text
 language sql
@@ -5662,6 +5719,7 @@ $$;
 comment on function jobstream.stream_epoch() is
 'What cursors are good for, in 8 characters: this cluster, its timeline, this database, and the stored epoch.';
 
+-- functions/streams/enter_epoch.sql
 -- Notes the epoch and, where it is a new one, moves the ids of events on by 2^32, so that plain ids of before are not taken
 -- for ids of after. Called by maintain() and by each serve process at its start and when its streams meet a new epoch.
 --     same     nothing to do
@@ -5707,6 +5765,7 @@ $$;
 comment on function jobstream.enter_epoch() is
 'Notes the epoch; a new one moves the ids of events on by 2^32. Answers same, new, or restored: rebase_events() first.';
 
+-- functions/streams/rebase_events.sql
 -- After a restore: gives every event a transaction id that all snapshots see, and begins a new epoch. Whoever writes waits.
 create function jobstream.rebase_events()
 returns bigint
@@ -5737,6 +5796,7 @@ $$;
 comment on function jobstream.rebase_events() is
 'After a restore into another cluster: makes events of a foreign history readable by cursors; begins a new epoch.';
 
+-- functions/streams/keep_snapshots.sql
 create function jobstream.keep_snapshots(names text[], snapshots text[])
 returns void
 language sql
@@ -5752,6 +5812,7 @@ $$;
 comment on function jobstream.keep_snapshots(text[], text[]) is
 'Keeps snapshots that are too long for a cursor''s token.';
 
+-- functions/streams/flush_wal.sql
 -- Returns when the log is flushed up to everything that any transaction has done by now. A cursor is a snapshot, and a
 -- crash hands out again the ids of transactions whose end was not flushed, rolled back ones too: a cursor that had seen
 -- them end would pass over the events of their namesakes.
@@ -5779,7 +5840,7 @@ $$;
 comment on function jobstream.flush_wal() is
 'Returns when the log is flushed up to now: a cursor handed out after it outlives a crash.';
 
--- triggers/release_followers.sql
+-- triggers/release_followers/release_followers.sql
 -- After a statement that ended jobs: who awaited them is released or cancelled, and their concurrency keys pass to the
 -- next, all in the same transaction. Where nobody awaits anybody and no keys are used, this is two cheap looks.
 -- Whoever is locked by somebody else is left to settle_jobs(); so are followers beyond the first 500, whom the worker that
@@ -5835,6 +5896,7 @@ after update on jobstream.jobs
 referencing new table as new_rows
 for each statement execute function jobstream.release_followers();
 
+-- triggers/release_followers/pass_left_keys.sql
 -- A plain UPDATE may take a job out of its key or queue: then the old key has room.
 create function jobstream.pass_left_keys()
 returns trigger
@@ -5865,7 +5927,7 @@ for each statement
 when (coalesce(pg_catalog.current_setting('jobstream.verb', true), '') = '')
 execute function jobstream.pass_left_keys();
 
--- functions/explain_job.sql
+-- functions/explain_job/worker_fault.sql
 -- Why no registered worker takes jobs of a queue and kind; null: one does.
 create function jobstream.worker_fault(p_queue text, p_kind text)
 returns text
@@ -5889,6 +5951,7 @@ $$;
 
 comment on function jobstream.worker_fault(text, text) is 'Why no registered worker takes jobs of a queue and kind; null: one does.';
 
+-- functions/explain_job/explain_job.sql
 -- One line why a job is not running now, or what it does.
 create function jobstream.explain_job(id text)
 returns text
@@ -6049,24 +6112,40 @@ full join jobstream.queues as q on c.queue = q.name;
 
 comment on view jobstream.queue_stats is
 'Every queue that has open jobs, settings or a live worker: what stands in it, its limits, how long the oldest job has been pending.';
+
 comment on column jobstream.queue_stats.queue is 'The queue''s name.';
+
 comment on column jobstream.queue_stats.waiting is 'Jobs not due, or held by upstreams or keys.';
+
 comment on column jobstream.queue_stats.pending is 'Jobs that may be claimed.';
+
 comment on column jobstream.queue_stats.running is 'Jobs leased to workers.';
+
 comment on column jobstream.queue_stats.failed is 'Jobs between two attempts.';
+
 comment on column jobstream.queue_stats.dlq is 'Dead letters.';
+
 comment on column jobstream.queue_stats.oldest_pending_at is 'Since when the oldest pending job could have run.';
+
 comment on column jobstream.queue_stats.oldest_pending_seconds is 'The same as an age in seconds.';
+
 comment on column jobstream.queue_stats.paused is 'Whether it hands out jobs.';
+
 comment on column jobstream.queue_stats.paused_by is 'Who paused it.';
+
 comment on column jobstream.queue_stats.paused_at is 'Since when.';
+
 comment on column jobstream.queue_stats.max_running is 'Most running at once; null: no limit.';
+
 comment on column jobstream.queue_stats.key_limit is 'Most running at once for one concurrency key.';
+
 comment on column jobstream.queue_stats.rate_count is 'Claims allowed in rate_seconds; null: no limit.';
+
 comment on column jobstream.queue_stats.rate_seconds is 'The period of rate_count.';
+
 comment on column jobstream.queue_stats.retention_days is 'Days that ended jobs are kept.';
 
--- views/job_views.sql
+-- views/job_views/running_jobs.sql
 create view jobstream.running_jobs
 with (security_invoker = true) as
 select
@@ -6086,18 +6165,30 @@ where j.status = 'running'
 order by j.started_at;
 
 comment on view jobstream.running_jobs is 'What runs now, oldest first.';
+
 comment on column jobstream.running_jobs.id is 'The job.';
+
 comment on column jobstream.running_jobs.queue is 'Its queue.';
+
 comment on column jobstream.running_jobs.kind is 'Its kind.';
+
 comment on column jobstream.running_jobs.worker is 'Who holds it.';
+
 comment on column jobstream.running_jobs.attempt is 'The attempt.';
+
 comment on column jobstream.running_jobs.started_at is 'When it was claimed.';
+
 comment on column jobstream.running_jobs.running_for is 'How long it has been running.';
+
 comment on column jobstream.running_jobs.lease_until is 'Until when the lease counts.';
+
 comment on column jobstream.running_jobs.cancel_requested is 'Whether it was asked to stop.';
+
 comment on column jobstream.running_jobs.percent is 'How far it is.';
+
 comment on column jobstream.running_jobs.step is 'What it does.';
 
+-- views/job_views/stuck_jobs.sql
 create view jobstream.stuck_jobs
 with (security_invoker = true) as
 select
@@ -6135,13 +6226,20 @@ where (j.status = 'running' and j.lease_until < jobstream.clock() - interval '5 
 order by since;
 
 comment on view jobstream.stuck_jobs is 'Jobs that should have moved on, and why they are thought so.';
+
 comment on column jobstream.stuck_jobs.id is 'The job; see jobstream.explain_job(id).';
+
 comment on column jobstream.stuck_jobs.queue is 'Its queue.';
+
 comment on column jobstream.stuck_jobs.kind is 'Its kind.';
+
 comment on column jobstream.stuck_jobs.status is 'Its status.';
+
 comment on column jobstream.stuck_jobs.why is 'What is wrong.';
+
 comment on column jobstream.stuck_jobs.since is 'Since about when.';
 
+-- views/job_views/dlq_jobs.sql
 create view jobstream.dlq_jobs
 with (security_invoker = true) as
 select
@@ -6161,18 +6259,30 @@ where j.status = 'dlq'
 order by j.id desc;
 
 comment on view jobstream.dlq_jobs is 'Dead letters, newest first. Bring them back: jobstream.retry(id), jobstream.retry_dlq(queue, kind, max).';
+
 comment on column jobstream.dlq_jobs.id is 'The job.';
+
 comment on column jobstream.dlq_jobs.queue is 'Its queue.';
+
 comment on column jobstream.dlq_jobs.kind is 'Its kind.';
+
 comment on column jobstream.dlq_jobs.reason is 'attempts, not_retryable, deadline, poison or unstorable_result.';
+
 comment on column jobstream.dlq_jobs.last_error is 'The latest error.';
+
 comment on column jobstream.dlq_jobs.attempt is 'Attempts made.';
+
 comment on column jobstream.dlq_jobs.failures is 'Those that failed.';
+
 comment on column jobstream.dlq_jobs.crashes is 'Those whose worker was lost.';
+
 comment on column jobstream.dlq_jobs.completed_at is 'When it was set aside.';
+
 comment on column jobstream.dlq_jobs.owner is 'Whose it is.';
+
 comment on column jobstream.dlq_jobs.args is 'What the handler got.';
 
+-- views/job_views/job_timeline.sql
 create view jobstream.job_timeline
 with (security_invoker = true) as
 select
@@ -6189,17 +6299,26 @@ from jobstream.job_events as e
 where e.job_id is not null;
 
 comment on view jobstream.job_timeline is 'What happened to a job: select * from jobstream.job_timeline where job_id = ''...'' order by id.';
+
 comment on column jobstream.job_timeline.job_id is 'The job.';
+
 comment on column jobstream.job_timeline.id is 'The event.';
+
 comment on column jobstream.job_timeline.at is 'When.';
+
 comment on column jobstream.job_timeline.after is 'How long after the event before.';
+
 comment on column jobstream.job_timeline.type is 'What kind of event.';
+
 comment on column jobstream.job_timeline.status is 'The status after it.';
+
 comment on column jobstream.job_timeline.attempt is 'The attempt.';
+
 comment on column jobstream.job_timeline.by is 'Who did it, where it was not the worker.';
+
 comment on column jobstream.job_timeline.data is 'The particulars.';
 
--- views/health.sql
+-- views/health/live_workers.sql
 create view jobstream.live_workers
 with (security_invoker = true) as
 select
@@ -6221,20 +6340,34 @@ where w.seen_at > jobstream.clock() - interval '30 s'
 order by w.id;
 
 comment on view jobstream.live_workers is 'Workers heard of within 30 s.';
+
 comment on column jobstream.live_workers.id is 'The name that it claims with.';
+
 comment on column jobstream.live_workers.host is 'Its host.';
+
 comment on column jobstream.live_workers.pid is 'Its process.';
+
 comment on column jobstream.live_workers.version is 'Its version.';
+
 comment on column jobstream.live_workers.queues is 'Its queues.';
+
 comment on column jobstream.live_workers.kinds is 'Kinds that it has handlers for.';
+
 comment on column jobstream.live_workers.running is 'Jobs that it runs.';
+
 comment on column jobstream.live_workers.concurrency is 'Most that it runs at once.';
+
 comment on column jobstream.live_workers.cpu_percent is 'Processor use.';
+
 comment on column jobstream.live_workers.memory_bytes is 'Resident memory.';
+
 comment on column jobstream.live_workers.started_at is 'When it registered.';
+
 comment on column jobstream.live_workers.seen_at is 'When it was last heard of.';
+
 comment on column jobstream.live_workers.is_watched is 'Whether its end is noticed within seconds, not only by its leases.';
 
+-- views/health/health.sql
 -- backend_xmin of other users is seen by pg_read_all_stats and superusers; without it the check says that it cannot tell.
 create view jobstream.health
 with (security_invoker = true) as
@@ -6304,10 +6437,14 @@ from (
 ) as h;
 
 comment on view jobstream.health is 'What might be wrong, one line each.';
+
 comment on column jobstream.health.name is 'What was looked at.';
+
 comment on column jobstream.health.status is 'ok or warning.';
+
 comment on column jobstream.health.detail is 'What was found.';
 
+-- views/health/status.sql
 create view jobstream.status
 with (security_invoker = true) as
 select
@@ -6333,8 +6470,11 @@ from jobstream.health as h
 order by what desc, name;
 
 comment on view jobstream.status is 'One screen: every queue, then every check of health.';
+
 comment on column jobstream.status.name is 'The queue or check.';
+
 comment on column jobstream.status.state is 'How it stands.';
+
 comment on column jobstream.status.what is 'queue or health.';
 
 -- close.sql

@@ -48,19 +48,35 @@ full join jobstream.queues as q on c.queue = q.name;
 
 comment on view jobstream.queue_stats is
 'Every queue that has open jobs, settings or a live worker: what stands in it, its limits, how long the oldest job has been pending.';
+
 comment on column jobstream.queue_stats.queue is 'The queue''s name.';
+
 comment on column jobstream.queue_stats.waiting is 'Jobs not due, or held by upstreams or keys.';
+
 comment on column jobstream.queue_stats.pending is 'Jobs that may be claimed.';
+
 comment on column jobstream.queue_stats.running is 'Jobs leased to workers.';
+
 comment on column jobstream.queue_stats.failed is 'Jobs between two attempts.';
+
 comment on column jobstream.queue_stats.dlq is 'Dead letters.';
+
 comment on column jobstream.queue_stats.oldest_pending_at is 'Since when the oldest pending job could have run.';
+
 comment on column jobstream.queue_stats.oldest_pending_seconds is 'The same as an age in seconds.';
+
 comment on column jobstream.queue_stats.paused is 'Whether it hands out jobs.';
+
 comment on column jobstream.queue_stats.paused_by is 'Who paused it.';
+
 comment on column jobstream.queue_stats.paused_at is 'Since when.';
+
 comment on column jobstream.queue_stats.max_running is 'Most running at once; null: no limit.';
+
 comment on column jobstream.queue_stats.key_limit is 'Most running at once for one concurrency key.';
+
 comment on column jobstream.queue_stats.rate_count is 'Claims allowed in rate_seconds; null: no limit.';
+
 comment on column jobstream.queue_stats.rate_seconds is 'The period of rate_count.';
+
 comment on column jobstream.queue_stats.retention_days is 'Days that ended jobs are kept.';
