@@ -25,13 +25,6 @@ async def first_is_slow(ctx: JobContext) -> str:
     return f"attempt {ctx.attempt}"
 
 
-@app.job("takes-a-second")
-async def takes_a_second(ctx: JobContext) -> int:
-    """Long enough for the database to go away meanwhile."""
-    await asyncio.sleep(1)
-    return ctx.attempt
-
-
 @app.job("nap")
 async def nap(ctx: JobContext) -> int:
     """A little work."""

@@ -38,12 +38,12 @@ def server() -> Iterator[EmbeddedServer]:
 async def test_a_restart_of_the_database_is_waited_out(
     server: EmbeddedServer, how: signal.Signals, tmp_path: Path
 ) -> None:
-    go = tmp_path / "go"
+    meanwhile, go = tmp_path / "meanwhile", tmp_path / "go"
     with Process(
         "worker", "tests.process.tasks:app", environ={"JOBSTREAM_DATABASE_URL": server.url}
     ) as worker:
         conn = await asyncpg.connect(server.url)
-        ends_meanwhile = await enqueue(conn, "takes-a-second")
+        ends_meanwhile = await enqueue(conn, "wait-for-file", str(meanwhile))
         ends_later = await enqueue(conn, "wait-for-file", str(go))
         for id in (ends_meanwhile, ends_later):
             await status_is(conn, id, "running")
@@ -52,6 +52,7 @@ async def test_a_restart_of_the_database_is_waited_out(
         postmaster = server.pid
         os.kill(postmaster, how)
         await eventually(lambda: not Path(f"/proc/{postmaster}").exists())
+        meanwhile.touch()
         await worker.printed(r"the ends of 1 jobs wait")
         await asyncio.to_thread(server.enter)
 

@@ -26,7 +26,7 @@ async def row(conn: Connection, id: str) -> dict[str, Any]:
     return {name: json.loads(value) if name in _JSON and value else value for name, value in found.items()}
 
 
-async def status_is(conn: Connection, id: str, *statuses: str, timeout: float = 10.0) -> dict[str, Any]:
+async def status_is(conn: Connection, id: str, *statuses: str, timeout: float = 20.0) -> dict[str, Any]:
     """The job, once it has one of these statuses."""
 
     async def ask() -> dict[str, Any]:

@@ -20,10 +20,11 @@ from tests.worker.support import enqueue, events, row, status_is
 async def test_an_async_handler_is_cancelled_on_request_well_before_the_next_heartbeat(
     app: JobStream, start_worker: StartWorker, conn: Connection
 ) -> None:
-    cleaned = asyncio.Event()
+    began, cleaned = asyncio.Event(), asyncio.Event()
 
     @app.job("sleep")
     async def sleep(ctx: JobContext) -> None:
+        began.set()
         try:
             await asyncio.sleep(60)
         finally:
@@ -32,7 +33,7 @@ async def test_an_async_handler_is_cancelled_on_request_well_before_the_next_hea
 
     id = await enqueue(conn, "sleep")
     async with start_worker():
-        await status_is(conn, id, "running")
+        await began.wait()
         await conn.fetchval("select jobstream.cancel($1, force => true)", id)
         job = await status_is(conn, id, "cancelled")
         assert cleaned.is_set()
@@ -42,19 +43,23 @@ async def test_an_async_handler_is_cancelled_on_request_well_before_the_next_hea
 async def test_a_thread_is_told_and_its_last_word_counts(
     app: JobStream, start_worker: StartWorker, conn: Connection
 ) -> None:
+    began: set[str] = set()
+
     @app.job("polite")
     def polite(ctx: JobContext) -> str:
+        began.add(ctx.job.id)
         return "stopped" if ctx.cancelled.wait(30) else "never told"
 
     @app.job("obedient")
     def obedient(ctx: JobContext) -> None:
+        began.add(ctx.job.id)
         ctx.cancelled.wait(30)
         raise RuntimeError("asked to stop")
 
     ids = [await enqueue(conn, "polite"), await enqueue(conn, "obedient")]
     async with start_worker():
+        await eventually(lambda: began == set(ids))
         for id in ids:
-            await status_is(conn, id, "running")
             await conn.fetchval("select jobstream.cancel($1, force => true)", id)
         finished = await status_is(conn, ids[0], "done")
         stopped = await status_is(conn, ids[1], "cancelled")
