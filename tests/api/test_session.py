@@ -26,7 +26,7 @@ async def test_a_token_becomes_a_cookie_that_scripts_and_other_sites_cannot_use(
     token = await guarded.services.tokens.create("alice", ["read", "write"])
     answer = await guarded.post("/session", {"token": token})
     assert answer.json() == {
-        "principal": "alice", "scopes": ["read", "write"], "expires_at": None, "auth": "token",
+        "principal": "alice", "scopes": ["read", "write"], "expires_at": None, "auth": "token", "heartbeat_seconds": 15.0,
     }  # fmt: skip
     cookie = answer.headers["set-cookie"].lower()
     for part in ("httponly", "samesite=strict", "path=/", "max-age="):

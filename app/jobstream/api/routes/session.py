@@ -26,13 +26,14 @@ class Session(Struct, frozen=True, kw_only=True):
     """Who asks, and what they may do.
 
     `auth` is how that is known: `token`, `host` (the application around us says so), or `off`: everybody on this machine
-    may do everything.
+    may do everything. `heartbeat_seconds`: how often a stream speaks at least.
     """
 
     principal: str
     scopes: tuple[str, ...]
     expires_at: datetime | None
     auth: str
+    heartbeat_seconds: float
 
 
 class SessionController(Controller):
@@ -45,7 +46,7 @@ class SessionController(Controller):
     async def show(self, services: Shared, caller: By) -> Response[Session]:
         """Who asks."""
         return Response(
-            _session(caller.identity, _known_by(services, caller.identity)),
+            _session(services, caller.identity, _known_by(services, caller.identity)),
             headers={"Cache-Control": "no-store"},
         )
 
@@ -57,10 +58,10 @@ class SessionController(Controller):
         signed_in_from_here(request)
         if _auth(services) == "off":
             identity = await services.authenticate(request, query=False)
-            return Response(_session(identity, "off"), headers={"Cache-Control": "no-store"})
+            return Response(_session(services, identity, "off"), headers={"Cache-Control": "no-store"})
         identity = await services.tokens.authenticate(data.token)
         return Response(
-            _session(identity, "token"),
+            _session(services, identity, "token"),
             headers={"Cache-Control": "no-store"},
             cookies=[_cookie(request, data.token, _age(identity))],
         )
@@ -81,12 +82,13 @@ def _known_by(services: Any, identity: Identity) -> str:
     return _auth(services) if identity.id or _auth(services) == "off" else "host"
 
 
-def _session(identity: Identity, auth: str) -> Session:
+def _session(services: Any, identity: Identity, auth: str) -> Session:
     return Session(
         principal=identity.principal,
         scopes=tuple(sorted(identity.scopes)),
         expires_at=identity.expires_at,
         auth=auth,
+        heartbeat_seconds=services.settings.heartbeat_seconds,
     )
 
 

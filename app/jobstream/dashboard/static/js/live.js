@@ -25,6 +25,7 @@ export function open() {
   stream = connect({
     url: new URL('.', document.baseURI),
     share: `dashboard ${session.principal}`,
+    heartbeatSeconds: session.heartbeatSeconds,
     onEvents: (events) => {
       if (live.isPaused) live.missed += events.length;
       else tell('onEvents', events);

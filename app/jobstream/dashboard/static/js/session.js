@@ -1,7 +1,7 @@
 // Who is signed in, and what they may do.
 import { api, ApiError } from './api.js';
 
-export const session = { principal: undefined, scopes: [], auth: undefined, isKnown: false, error: undefined };
+export const session = { principal: undefined, scopes: [], auth: undefined, heartbeatSeconds: undefined, isKnown: false, error: undefined };
 
 export async function restore() {
   try {
@@ -31,8 +31,8 @@ export function forget(error) {
   Object.assign(session, { principal: undefined, scopes: [], isKnown: false, error });
 }
 
-function accept({ principal, scopes, auth }) {
-  Object.assign(session, { principal, scopes, auth, isKnown: true, error: undefined });
+function accept({ principal, scopes, auth, heartbeat_seconds: heartbeatSeconds }) {
+  Object.assign(session, { principal, scopes, auth, heartbeatSeconds, isKnown: true, error: undefined });
 }
 
 /** `operate` includes `read` and `write`. */
