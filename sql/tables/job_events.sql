@@ -72,7 +72,7 @@ create table jobstream.stream_snapshots (
 
 comment on table jobstream.stream_snapshots is 'Snapshots too long for a cursor''s token; the token names them.';
 comment on column jobstream.stream_snapshots.name is 'The name in the token.';
-comment on column jobstream.stream_snapshots.snapshot is 'As pg_snapshot prints it; two, parted by a blank, inside a batch.';
+comment on column jobstream.stream_snapshots.snapshot is 'Its compact code, whose hash is the name.';
 comment on column jobstream.stream_snapshots.created_at is 'Kept as long as events.';
 
 create index stream_snapshots_by_age on jobstream.stream_snapshots (created_at);

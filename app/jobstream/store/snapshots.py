@@ -8,7 +8,7 @@ flushed up to it.
 from collections.abc import Iterable
 from typing import Final
 
-from jobstream.domain.cursor import Cursor, Snapshot, format_cursor
+from jobstream.domain.cursor import BadToken, Cursor, Snapshot, format_cursor
 from jobstream.store.pool import Database
 
 IS_FLUSHED: Final = "pg_current_wal_insert_lsn() <= pg_current_wal_flush_lsn()"
@@ -26,12 +26,20 @@ async def keep_snapshots(db: Database, snapshots: dict[str, str]) -> None:
 
 
 async def fetch_snapshots(db: Database, names: Iterable[str]) -> dict[str, Snapshot]:
-    """Those of the names that are kept."""
+    """Those of the names that are kept. A name is made of what it stands for: any role may write, so others' do not count."""
     rows = await db.fetch(
         "select s.name, s.snapshot from jobstream.stream_snapshots as s where s.name = any ($1::text[])",
         list(names),
     )
-    return {row["name"]: Snapshot.decode(row["snapshot"]) for row in rows}
+    found = {row["name"]: _decoded(row["snapshot"]) for row in rows}
+    return {name: snapshot for name, snapshot in found.items() if snapshot and snapshot.name == name}
+
+
+def _decoded(code: str) -> Snapshot | None:
+    try:
+        return Snapshot.decode(code)
+    except BadToken:
+        return None
 
 
 async def flush(db: Database) -> None:

@@ -7,7 +7,7 @@ as $$
     insert into jobstream.stream_snapshots (name, snapshot)
     select u.name, u.snapshot
     from unnest(keep_snapshots.names, keep_snapshots.snapshots) as u (name, snapshot)
-    on conflict (name) do update set created_at = jobstream.clock()
+    on conflict (name) do update set snapshot = excluded.snapshot, created_at = jobstream.clock()
 $$;
 
 comment on function jobstream.keep_snapshots(text[], text[]) is
