@@ -135,8 +135,8 @@ async def test_stale_fence_is_survived(
 
 
 async def test_bash_worker_keeps_a_lease_shorter_than_its_job(worker: StartWorker, conn: Connection) -> None:
-    with worker("worker.sh", "other", LEASE="2"):
-        job_id = await nap(conn, 4)
+    with worker("worker.sh", "other", LEASE="5"):
+        job_id = await nap(conn, 9)
 
         async def ended() -> bool:
             await conn.execute("select jobstream.maintain()")
@@ -150,7 +150,7 @@ async def test_bash_worker_keeps_a_lease_shorter_than_its_job(worker: StartWorke
 async def test_bash_worker_stops_a_job_whose_cancel_is_asked_for(
     worker: StartWorker, conn: Connection
 ) -> None:
-    with worker("worker.sh", "other", LEASE="2"):
+    with worker("worker.sh", "other", LEASE="5"):
         job_id = await nap(conn, 60)
         await call(conn, "cancel", job_id, force=True)
         row = await becomes(conn, job_id, "cancelled")
