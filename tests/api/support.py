@@ -52,8 +52,8 @@ class Api:
         return await self.post("/jobs", body, headers={"Idempotency-Key": key or new_key()})
 
     async def claim(self, worker: str = "w", **claim: Any) -> dict[str, Any]:
-        """Lease one job."""
-        answer = await self.post("/leases", {"worker": worker, **claim})
+        """Lease one job; a claim passes by one whose row somebody has locked just then, so it waits."""
+        answer = await self.post("/leases", {"worker": worker, "wait": 10, **claim})
         assert answer.status_code == 200, answer.text
         [lease] = answer.json()["leases"]
         return dict(lease)
